@@ -1,0 +1,289 @@
+import { randomUUID } from 'node:crypto';
+import type { WebSocket } from 'ws';
+import { CallerEar } from './caller-ear.js';
+import {
+  type CallEndReason,
+  type CallerOptions,
+  type CallOutcome,
+  streamUrl,
+} from './caller-options.js';
+import { CallerVoice } from './caller-voice.js';
+import { PlivoSender } from './plivo-sender.js';
+import { openStreamSocket } from './stream-socket.js';
+import { ViolationLog } from './violations.js';
+
+/** Only ever moves forward. */
+const State = {
+  Idle: 0,
+  Connecting: 1,
+  /** Open, `start` not yet sent. */
+  Opened: 2,
+  Live: 3,
+  /** The caller stopped sending and waits for what is still on its way. */
+  Settling: 4,
+  /** Plivo closes the socket. */
+  Closing: 5,
+  /** The gateway closed first; a hang-up by REST may still follow. */
+  Lingering: 6,
+  Over: 7,
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+/** Between the open socket and `start`: whoever speaks in this time spoke too early. */
+const startDelayMs = 10;
+/** How long the caller waits, after the last sound or key in either direction, to hang up. */
+const quietMs = 500;
+/** A handler that never falls silent is hung up on this long after the caller's last word. */
+const trailMsMax = 30_000;
+const settleMsMax = 200;
+/** Plivo closes the socket soon after it has answered the hang-up. */
+const hangupToCloseMs = 30;
+const closeAnswerMsMax = 2_000;
+const lingerMs = 500;
+const timeLimitSpareMs = 60_000;
+/** Plivo drops a stream whose reader is 40 s behind (section 2.8); these are bytes of L16 16 kHz. */
+const unreadBytesMax = 40 * 50 * 1_050;
+/** Codes by which a gateway may end a stream in good order. */
+const orderlyCloseCodes: readonly number[] = [1000, 1001, 1005];
+/** How often the clock is looked at when no media is due. */
+const idleLookMs = 5;
+
+/** One simulated Plivo call: its socket, its clock, and how it ends. */
+export class Caller {
+  readonly callId: string;
+  readonly streamId: string;
+  readonly violations = new ViolationLog();
+  readonly ear: CallerEar;
+  readonly voice: CallerVoice;
+  readonly #options: CallerOptions;
+  #state: State = State.Idle;
+  #socket: WebSocket | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #startMs = 0;
+  #endMs = 0;
+  /** When the present state is left, whatever happens. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #endReason: CallEndReason | null = null;
+  #endDetail: string | null = null;
+  #closeCode: number | null = null;
+  #hungUpByGateway = false;
+  #transferredTo: string | null = null;
+  #settle: (outcome: CallOutcome) => void = () => {};
+
+  constructor(options: CallerOptions) {
+    const { format } = options.speech;
+    this.#options = options;
+    this.callId = options.callId ?? randomUUID();
+    this.streamId = options.streamId ?? randomUUID();
+    const sender = new PlivoSender({
+      callId: this.callId,
+      streamId: this.streamId,
+      accountId: options.accountId ?? 'MAEXAMPLE0000000000A',
+      extraHeaders: options.extraHeaders ?? '',
+      format,
+    });
+    const send = (text: string): void => this.#socket?.send(text);
+    this.ear = new CallerEar({ streamId: this.streamId, format }, sender, send, (name, detail) =>
+      this.violations.record(name, detail),
+    );
+    const { turnaround } = this.ear;
+    this.voice = new CallerVoice(options.speech, options.digits ?? [], sender, turnaround, send);
+  }
+
+  /** Milliseconds since `start`, 0 before it. */
+  get elapsedMs(): number {
+    return this.#startMs === 0 ? 0 : performance.now() - this.#startMs;
+  }
+
+  /** Makes the call; settles once it is over, and never rejects. To be called once. */
+  run(): Promise<CallOutcome> {
+    return new Promise((settle) => {
+      this.#settle = settle;
+      this.#enter(State.Connecting);
+      this.#socket = openStreamSocket(streamUrl(this.#options), {
+        opened: () => this.#opened(),
+        text: (bytes) => this.#heard(bytes),
+        binary: (count) => this.violations.record('binary-frame', `a message of ${count} bytes`),
+        broke: (detail) => this.violations.record('websocket-error', `on the socket: ${detail}`),
+        closed: (code) => this.#closed(code),
+        failed: (detail) => this.#over('connect-failed', detail),
+      });
+    });
+  }
+
+  /** The caller puts the telephone down. */
+  hangUp(): void {
+    if (this.#state === State.Live) this.#fallSilent('caller-hangup', null);
+    else if (this.#state < State.Live) this.#over('caller-hangup', 'before the call was up');
+  }
+
+  /** A hang-up reached Plivo's REST API. False if there is no such call any more (a 404). */
+  hangUpByGateway(): boolean {
+    const isGone = this.#hungUpByGateway || this.#state === State.Over;
+    if (isGone || this.#state === State.Closing || this.#state < State.Live) return false;
+    this.#hungUpByGateway = true;
+    this.#deadlineMs = performance.now() + hangupToCloseMs;
+    return true;
+  }
+
+  /** A transfer reached Plivo's REST API: it takes effect when the stream ends (section 4.3). */
+  transferByGateway(url: string): boolean {
+    const isGone = this.#hungUpByGateway || this.#state === State.Over;
+    if (isGone || this.#state === State.Closing || this.#state < State.Live) return false;
+    this.#transferredTo = url;
+    return true;
+  }
+
+  #enter(next: State): void {
+    if (next <= this.#state) throw new Error(`a call only moves forward: ${this.#state} ${next}`);
+    this.#state = next;
+  }
+
+  #opened(): void {
+    if (this.#state !== State.Connecting) return;
+    this.#enter(State.Opened);
+    this.#deadlineMs = performance.now() + startDelayMs;
+    this.#look();
+  }
+
+  #heard(bytes: Buffer): void {
+    if (this.#state === State.Live || this.#state === State.Settling) {
+      this.ear.take(bytes, performance.now());
+    } else if (this.#state === State.Opened) {
+      this.violations.record('before-start', 'the gateway spoke before Plivo sent start');
+    }
+  }
+
+  /** The call's clock: does what is due, then asks to be woken for what is due next. */
+  #look(): void {
+    const nowMs = performance.now();
+    if (this.#state === State.Live) this.#speak(nowMs);
+    if (this.#state === State.Live || this.#state === State.Settling) this.ear.answerDue(nowMs);
+    this.#moveOn(nowMs);
+    if (this.#state !== State.Over) this.#timer = setTimeout(() => this.#look(), this.#sleepMs());
+  }
+
+  #sleepMs(): number {
+    if (this.#state !== State.Live) return idleLookMs;
+    const dueMs = Math.min(this.voice.dueMs, this.ear.playout.nextDueMs(), this.#deadlineMs);
+    return Math.max(0, Math.ceil(dueMs - performance.now()));
+  }
+
+  #moveOn(nowMs: number): void {
+    const isDue = nowMs >= this.#deadlineMs;
+    switch (this.#state) {
+      case State.Opened:
+        if (isDue) this.#start(nowMs);
+        return;
+      case State.Live:
+        if (isDue && this.#hungUpByGateway) this.#close();
+        else if (isDue) this.#fallSilent('time-limit', 'the call reached its time limit');
+        else if (this.#isFinished(nowMs)) this.#fallSilent('caller-hangup', null);
+        return;
+      case State.Settling:
+        if (isDue || this.ear.turnaround.isComplete) this.#close();
+        return;
+      case State.Closing:
+        if (isDue) this.#giveUpClosing();
+        return;
+      case State.Lingering:
+        if (isDue) this.#over('gateway-closed', null);
+        return;
+    }
+  }
+
+  #start(nowMs: number): void {
+    this.#enter(State.Live);
+    this.#startMs = nowMs;
+    this.#deadlineMs =
+      nowMs + (this.#options.timeLimitMs ?? this.voice.durationMs + timeLimitSpareMs);
+    this.voice.start(nowMs);
+    this.voice.speak(nowMs);
+  }
+
+  #speak(nowMs: number): void {
+    this.voice.speak(nowMs);
+    if ((this.#socket?.bufferedAmount ?? 0) <= unreadBytesMax) return;
+    this.violations.record('gateway-not-reading', 'the gateway is 40 s behind with reading');
+    this.#stopHearing(nowMs);
+    this.#over('dropped', 'Plivo drops a stream that is not read');
+  }
+
+  /** True when the caller has said everything and heard everything. */
+  #isFinished(nowMs: number): boolean {
+    const spokenMs = this.#startMs + this.voice.durationMs;
+    if (nowMs >= spokenMs + trailMsMax) return true;
+    const lastSoundMs = Math.max(spokenMs, this.ear.loudUntilMs);
+    return nowMs >= lastSoundMs + quietMs && this.ear.playout.checkpointsPending === 0;
+  }
+
+  #fallSilent(reason: CallEndReason, detail: string | null): void {
+    this.#keepReason(reason, detail);
+    this.#enter(State.Settling);
+    this.#deadlineMs = performance.now() + settleMsMax;
+  }
+
+  #close(): void {
+    const nowMs = performance.now();
+    this.#stopHearing(nowMs);
+    this.#enter(State.Closing);
+    this.#deadlineMs = nowMs + closeAnswerMsMax;
+    this.#socket?.close(1000);
+  }
+
+  #giveUpClosing(): void {
+    this.violations.record('close-unanswered', 'the gateway did not answer the close frame');
+    this.#over('caller-hangup', null);
+  }
+
+  #stopHearing(nowMs: number): void {
+    this.#endMs = nowMs;
+    this.ear.stop(nowMs);
+  }
+
+  #closed(code: number): void {
+    if (this.#state === State.Over) return;
+    this.#closeCode = code;
+    if (this.#state < State.Closing) this.#closedByGateway(code);
+    else this.#over('caller-hangup', null);
+  }
+
+  #closedByGateway(code: number): void {
+    this.#stopHearing(performance.now());
+    if (!orderlyCloseCodes.includes(code)) {
+      this.violations.record('close-code-unexpected', `the gateway closed with code ${code}`);
+    }
+    if (code === 1006) this.#keepReason('dropped', 'the connection broke without a close frame');
+    else this.#keepReason('gateway-closed', `the gateway closed the socket with code ${code}`);
+    if (this.#state === State.Live && !this.#hungUpByGateway) {
+      this.#enter(State.Lingering);
+      this.#deadlineMs = this.#endMs + lingerMs;
+    } else {
+      this.#over('gateway-closed', null);
+    }
+  }
+
+  /** The first reason stands. */
+  #keepReason(reason: CallEndReason, detail: string | null): void {
+    if (this.#endReason !== null) return;
+    this.#endReason = reason;
+    this.#endDetail = detail;
+  }
+
+  #over(reason: CallEndReason, detail: string | null): void {
+    if (this.#state === State.Over) return;
+    this.#enter(State.Over);
+    this.#keepReason(reason, detail);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#socket?.terminate();
+    this.#settle({
+      endReason: this.#hungUpByGateway ? 'gateway-hangup' : (this.#endReason ?? reason),
+      endDetail: this.#hungUpByGateway ? null : this.#endDetail,
+      closeCode: this.#closeCode,
+      hungUpByGateway: this.#hungUpByGateway,
+      transferredTo: this.#transferredTo,
+      startMs: this.#startMs,
+      endMs: Math.max(this.#endMs, this.#startMs),
+    });
+  }
+}

@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorText, GatewayError } from '../src/errors.js';
+import { ViolationLog } from './violations.js';
+
+/** A call that the stand-in knows. Both answer false if the call is gone: a 404. */
+export interface LiveCall {
+  hangUp(): boolean;
+  transfer(url: string): boolean;
+}
+
+export interface PlivoCredentials {
+  readonly authId: string;
+  readonly authToken: string;
+}
+
+/** How a request goes wrong on purpose. With a status, nothing is done to the call. */
+export interface ApiFault {
+  readonly status?: number;
+  readonly retryAfterSeconds?: number;
+  /** Waits before anything else. */
+  readonly delayMs?: number;
+  /** Breaks the connection instead of answering. */
+  readonly reset?: boolean;
+}
+
+export interface ApiRequest {
+  /** On the clock of `performance.now()`. */
+  readonly atMs: number;
+  readonly method: string;
+  readonly path: string;
+  /** 0 if the connection was broken on purpose. */
+  readonly status: number;
+}
+
+const host = '127.0.0.1';
+const requestsKeptMax = 100_000;
+const bodyBytesMax = 64 * 1024;
+/** `/v1/Account/{auth_id}/Call/{call_uuid}/`, with or without its parts (section 5.1). */
+const callPath = /^\/v1\/Account\/([^/]+)\/Call(?:\/([^/]*))?(\/?)$/;
+
+interface Answer {
+  readonly status: number;
+  readonly body?: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number;
+}
+
+function failure(status: number, error: string): Answer {
+  return { status, body: { api_id: randomUUID(), error } };
+}
+
+/** Stand-in for Plivo's REST API (protocol section 5), on loopback: hang-up and transfer. */
+export class PlivoApi {
+  /** Every request in order, up to a bound. */
+  readonly requests: ApiRequest[] = [];
+  readonly violations = new ViolationLog();
+  readonly #credentials: PlivoCredentials | null;
+  readonly #calls = new Map<string, LiveCall>();
+  readonly #faults: ApiFault[] = [];
+  readonly #server: Server;
+
+  /** Without credentials any Basic authorization that is not empty will do. */
+  constructor(credentials: PlivoCredentials | null = null) {
+    this.#credentials = credentials;
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch(() => response.destroy());
+    });
+  }
+
+  /** What belongs into `PLIVO_API_URL`. */
+  get url(): string {
+    const address = this.#server.address() as AddressInfo | null;
+    return `http://${host}:${address?.port ?? 0}`;
+  }
+
+  /** Listens on 127.0.0.1; port 0 takes a free one. */
+  listen(port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+        const why = error.code === 'EADDRINUSE' ? 'the port is in use' : errorText(error);
+        const message = `cannot listen on ${host}:${port}: ${why}`;
+        reject(new GatewayError('LISTEN', message, { cause: error }));
+      });
+      this.#server.listen(port, host, resolve);
+    });
+  }
+
+  /** Stops listening and cuts what is open. May be called twice. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  add(callId: string, call: LiveCall): void {
+    this.#calls.set(callId, call);
+  }
+
+  remove(callId: string): void {
+    this.#calls.delete(callId);
+  }
+
+  /** Lets the next `count` requests go wrong, after those already asked for. */
+  failNext(count: number, fault: ApiFault): void {
+    for (let i = 0; i < count; i += 1) this.#faults.push(fault);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const atMs = performance.now();
+    const fault = this.#faults.shift();
+    const body = await readBody(request);
+    if (fault?.delayMs !== undefined) await sleep(fault.delayMs);
+    const answer = fault?.reset === true ? { status: 0 } : this.#answer(request, body, fault);
+    if (this.requests.length < requestsKeptMax) {
+      const { method = '', url: path = '' } = request;
+      this.requests.push({ atMs, method, path, status: answer.status });
+    }
+    if (answer.status === 0) request.socket.resetAndDestroy();
+    else write(response, answer);
+  }
+
+  #answer(request: IncomingMessage, body: string, fault: ApiFault | undefined): Answer {
+    if (fault?.status !== undefined) {
+      const { status, retryAfterSeconds } = fault;
+      const answer = failure(status, 'a failure that was asked for');
+      return retryAfterSeconds === undefined ? answer : { ...answer, retryAfterSeconds };
+    }
+    const { method = '', url = '' } = request;
+    const match = callPath.exec(url);
+    if (match === null) {
+      this.violations.record('rest-path-unknown', `${method} ${url} is no path of calls`);
+      return failure(404, 'not found');
+    }
+    const [, account = '', callId = '', slash = ''] = match;
+    if (!this.#isAuthorized(request.headers.authorization)) return failure(401, 'unauthorized');
+    if (callId === '') return this.#refuseWhole(method, account);
+    if (slash === '') {
+      this.violations.record(
+        'rest-trailing-slash-missing',
+        `${method} ${url} must end with a slash`,
+      );
+      return failure(404, 'not found');
+    }
+    const call = this.#calls.get(callId);
+    if (method === 'DELETE') return hangUp(call);
+    if (method === 'POST') return transfer(call, body);
+    return failure(405, 'method not allowed');
+  }
+
+  /** The hazard of section 5.1: without a call id, Plivo hangs up every call of the account. */
+  #refuseWhole(method: string, account: string): Answer {
+    if (method === 'DELETE') {
+      const detail = `DELETE of account ${account} without a call id would have hung up every call`;
+      this.violations.record('rest-hang-up-all-calls', detail);
+      return failure(400, detail);
+    }
+    return failure(405, 'this stand-in makes no calls');
+  }
+
+  #isAuthorized(header: string | undefined): boolean {
+    const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(header ?? '')?.[1];
+    if (encoded === undefined) return false;
+    const given = Buffer.from(encoded, 'base64').toString('utf8');
+    if (this.#credentials === null) return /^[^:]+:.+$/.test(given);
+    return given === `${this.#credentials.authId}:${this.#credentials.authToken}`;
+  }
+}
+
+function hangUp(call: LiveCall | undefined): Answer {
+  return call?.hangUp() === true ? { status: 204 } : failure(404, 'call not found');
+}
+
+function transfer(call: LiveCall | undefined, body: string): Answer {
+  if (call === undefined) return failure(404, 'call not found');
+  let url: unknown;
+  try {
+    const request = JSON.parse(body) as { aleg_url?: unknown; bleg_url?: unknown };
+    url = request.aleg_url ?? request.bleg_url;
+  } catch {
+    return failure(400, 'the body is not JSON');
+  }
+  if (typeof url !== 'string' || !URL.canParse(url)) return failure(400, 'aleg_url is no URL');
+  if (!call.transfer(url)) return failure(404, 'call not found');
+  return { status: 202, body: { message: 'call transfered', api_id: randomUUID() } };
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  let byteCount = 0;
+  for await (const piece of request) {
+    byteCount += (piece as Buffer).byteLength;
+    if (byteCount > bodyBytesMax) throw new Error('the body is too large');
+    pieces.push(piece as Buffer);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+function write(response: ServerResponse, answer: Answer): void {
+  if (answer.retryAfterSeconds !== undefined) {
+    response.setHeader('Retry-After', String(answer.retryAfterSeconds));
+  }
+  response.statusCode = answer.status;
+  if (answer.body === undefined) {
+    response.end();
+  } else {
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify(answer.body));
+  }
+}

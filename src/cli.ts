@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { callCommand } from '../load/call-command.js';
+import { checkCommand } from './config/print.js';
+import { errorText, GatewayError } from './errors.js';
+import { serveCommand } from './serve.js';
+import { version } from './version.js';
+
+const program = new Command('plivo-gateway')
+  .description('Gateway between Plivo audio streams and voice applications')
+  .version(version())
+  .showHelpAfterError()
+  .addCommand(serveCommand())
+  .addCommand(callCommand())
+  .addCommand(checkCommand());
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  if (!(thrown instanceof GatewayError)) throw thrown;
+  process.stderr.write(`${errorText(thrown)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,166 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { extname, resolve } from 'node:path';
+import { z } from 'zod';
+import { audioRates, isAudioRate } from '../limits.js';
+import { formatDuration, parseDuration, unitOf } from './duration.js';
+import { nearestName } from './nearest.js';
+import { builtinHandlers, type HandlerSource } from './types.js';
+
+/**
+ * The kinds of values in the configuration. A refusal's message says what is allowed: it is printed
+ * behind "expected", after what was found.
+ */
+
+type Context = z.core.$RefinementCtx;
+
+function refuse(context: Context, expected: string): never {
+  context.addIssue({ code: 'custom', message: expected });
+  return z.NEVER;
+}
+
+export function wholeNumber(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`;
+  return z.int({ error: expected }).min(min, expected).max(max, expected);
+}
+
+export function choice<const T extends readonly string[]>(names: T) {
+  return z.enum(names, { error: `one of ${names.join(', ')}` });
+}
+
+export function textLike(pattern: RegExp, expected: string) {
+  const looksOtherwise = `${expected}; quote it, or YAML reads something else`;
+  const error = ({ input }: { input?: unknown }) =>
+    typeof input === 'number' || typeof input === 'boolean' ? looksOtherwise : expected;
+  return z.string({ error }).regex(pattern, expected);
+}
+
+/** A duration with its unit, in milliseconds. `usual` is an allowed one, for the hints. */
+export function duration(minMs: number, maxMs: number, usual: string, stepMs = 1) {
+  const step = stepMs > 1 ? ` in steps of ${formatDuration(stepMs)}` : '';
+  const range = `from ${formatDuration(minMs)} to ${formatDuration(maxMs)}${step}`;
+  return z.unknown().transform((found, context) => {
+    if (typeof found === 'number') {
+      const fix = Number.isSafeInteger(found) && found >= 0 ? `${found}${unitOf(usual)}` : usual;
+      return refuse(context, `a duration with its unit (ms, s, m or h), as in "${fix}"`);
+    }
+    const ms = typeof found === 'string' ? parseDuration(found) : undefined;
+    if (ms === undefined || ms < minMs || ms > maxMs || ms % stepMs !== 0) {
+      return refuse(context, `a duration ${range}, as in "${usual}"`);
+    }
+    return ms;
+  });
+}
+
+export function hostName() {
+  const label = '[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?';
+  const name = new RegExp(`^${label}(\\.${label})*$`);
+  return z.unknown().transform((found, context) => {
+    const good = typeof found === 'string' && (isIP(found) !== 0 || name.test(found));
+    return good ? found : refuse(context, 'an IP address or a host name, without port');
+  });
+}
+
+/** Without a trailing slash, so that paths can be appended. */
+export function httpUrl() {
+  const expected = 'an http:// or https:// address without user name, query or fragment';
+  return z.unknown().transform((found, context) => {
+    const url = typeof found === 'string' && URL.canParse(found) ? new URL(found) : undefined;
+    if (!url || !/^https?:$/.test(url.protocol)) return refuse(context, expected);
+    if (url.username || url.password || url.search || url.hash) return refuse(context, expected);
+    return url.href.replace(/\/+$/, '');
+  });
+}
+
+const shardsMax = 64;
+
+/** One core is left to the front. */
+export function autoShards(cores = availableParallelism()): number {
+  return Math.min(shardsMax, Math.max(1, cores - 1));
+}
+
+export function shards() {
+  return z.unknown().transform((found, context) => {
+    if (found === 'auto') return autoShards();
+    const good = typeof found === 'number' && Number.isInteger(found);
+    if (good && found >= 1 && found <= shardsMax) return found;
+    return refuse(context, `auto or a whole number from 1 to ${shardsMax}`);
+  });
+}
+
+export function audioRate() {
+  return z.unknown().transform((found, context) => {
+    if (typeof found === 'number' && isAudioRate(found)) return found;
+    return refuse(context, `one of ${audioRates.join(', ')} (Hz)`);
+  });
+}
+
+/** One phone-number pattern or a list of them. A problem with `quote` asks for quotes around a number. */
+export function phoneNumbers() {
+  const expected = 'a phone number such as "+15551234567", or its beginning with a * behind';
+  return z.unknown().transform((found, context): readonly string[] => {
+    const list: readonly unknown[] = Array.isArray(found) ? found : [found];
+    if (list.length === 0) return refuse(context, `${expected}; for any number leave the line out`);
+    const numbers: string[] = [];
+    for (const [index, item] of list.entries()) {
+      if (typeof item === 'string' && /^\+?(\d{2,15}|\d{1,14}\*)$/.test(item)) {
+        numbers.push(item);
+        continue;
+      }
+      const path = Array.isArray(found) ? [index] : [];
+      const params = { quote: typeof item === 'number' || typeof item === 'bigint' };
+      context.addIssue({ code: 'custom', message: expected, path, params });
+    }
+    return numbers;
+  });
+}
+
+/** Why a file cannot be read; undefined if it can. */
+export function unreadable(file: string): string | undefined {
+  try {
+    if (statSync(file).isDirectory()) return `${file} is a folder`;
+    accessSync(file, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no file ${file}`;
+    return `${file} cannot be read (${code ?? 'unknown error'})`;
+  }
+}
+
+/** A file that can be read, as an absolute path. */
+export function readableFile(directory: string, what: string) {
+  return z.unknown().transform((found, context) => {
+    if (typeof found !== 'string' || found === '') return refuse(context, `the path of ${what}`);
+    const file = resolve(directory, found);
+    const trouble = unreadable(file);
+    return trouble ? refuse(context, `the path of ${what}: ${trouble}`) : file;
+  });
+}
+
+export function handler(directory: string) {
+  const names = builtinHandlers.join(', ');
+  const expected = `${names}, or the path of a .js or .mjs file beginning with ./, ../ or /`;
+  return z.unknown().transform((found, context): HandlerSource => {
+    const builtin = builtinHandlers.find((name) => name === found);
+    if (builtin) return { kind: 'builtin', name: builtin };
+    if (typeof found !== 'string') return refuse(context, expected);
+    if (/\.[cm]?tsx?$/.test(found)) {
+      return refuse(context, 'JavaScript: compile it first, and name the .js file that comes out');
+    }
+    const script = ['.js', '.mjs'].includes(extname(found));
+    if (script && !/^(\.{0,2})\//.test(found)) {
+      return refuse(context, `a path beginning with ./, ../ or /, as in "./${found}"`);
+    }
+    if (!script) {
+      const meant = nearestName(found, builtinHandlers);
+      return refuse(context, meant ? `${expected}; did you mean ${meant}?` : expected);
+    }
+    const file = resolve(directory, found);
+    const trouble = unreadable(file);
+    return trouble
+      ? refuse(context, `a handler that can be read: ${trouble}`)
+      : { kind: 'module', file };
+  });
+}

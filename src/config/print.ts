@@ -1,0 +1,84 @@
+import { Command } from 'commander';
+import { stringify } from 'yaml';
+import { GatewayError } from '../errors.js';
+import { formatDuration } from './duration.js';
+import { readEnvironment } from './environment.js';
+import { addConfigFlags } from './flags.js';
+import { loadConfig } from './load.js';
+import type { GatewayConfig, RouteConfig } from './types.js';
+
+const mask = '********';
+
+/** The effective configuration as it would stand in a file, without secrets. */
+export function printConfig(config: GatewayConfig): string {
+  const source = config.file ?? 'no file';
+  return `# effective configuration (${source})\n${stringify(asWritten(config))}`;
+}
+
+function asWritten(config: GatewayConfig) {
+  const { admin, tls, plivo, playout, drain, log, limits } = config;
+  const { credentials } = plivo;
+  return {
+    host: config.host,
+    port: config.port,
+    admin: { ...admin },
+    ...(tls && { tls: { cert: tls.certFile, key: tls.keyFile } }),
+    plivo: {
+      ...(credentials && { authId: credentials.authId, authToken: mask }),
+      apiUrl: plivo.apiUrl,
+    },
+    shards: config.shardCount,
+    limits: { ...limits },
+    playout: {
+      lead: formatDuration(playout.leadMs),
+      chunk: formatDuration(playout.chunkMs),
+      queue: formatDuration(playout.queueMs),
+    },
+    drain: { timeout: formatDuration(drain.timeoutMs) },
+    log: { ...log },
+    privacy: config.privacy,
+    routes: config.routes.map(routeAsWritten),
+  };
+}
+
+function routeAsWritten({ name, path, to, from, handler, sampleRate }: RouteConfig) {
+  return {
+    name,
+    ...(path && { path }),
+    ...(to.length > 0 && { to: [...to] }),
+    ...(from.length > 0 && { from: [...from] }),
+    handler: handler.kind === 'builtin' ? handler.name : handler.file,
+    sampleRate,
+  };
+}
+
+/** `plivo-gateway check`: prints what `serve` would run with, or everything that is wrong. */
+export function checkCommand(): Command {
+  const command = new Command('check').description(
+    'validate the configuration and print it with secrets masked',
+  );
+  addConfigFlags(command).option('--json', 'print JSON');
+  return command.action((flags: Readonly<Record<string, unknown>>) => {
+    const { writeOut = writeStdout, writeErr = writeStderr } = command.configureOutput();
+    try {
+      const config = loadConfig({ flags, environment: readEnvironment(), cwd: process.cwd() });
+      writeOut(flags.json === true ? asJson(config) : printConfig(config));
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== 'CONFIG') throw error;
+      writeErr(`${error.message}\n`);
+      process.exitCode = 1;
+    }
+  });
+}
+
+function asJson(config: GatewayConfig): string {
+  return `${JSON.stringify({ file: config.file ?? null, ...asWritten(config) }, null, 2)}\n`;
+}
+
+function writeStdout(text: string): void {
+  process.stdout.write(text);
+}
+
+function writeStderr(text: string): void {
+  process.stderr.write(text);
+}

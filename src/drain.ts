@@ -1,0 +1,59 @@
+import type { AdminServer } from './admin/server.js';
+import type { Front } from './front/front.js';
+import type { Server } from './front/server.js';
+import type { HangupQueue } from './hangup/dispatcher.js';
+import { drainEndMs, hangupDrainMs } from './limits.js';
+import type { Log } from './log.js';
+import type { ShardPool } from './pool/pool.js';
+
+interface Parts {
+  readonly front: Front;
+  readonly pool: ShardPool;
+  readonly hangups: HangupQueue;
+  readonly server: Server;
+  readonly admin: AdminServer;
+}
+
+const lookMs = 50;
+const reportMs = 10_000;
+
+/**
+ * Finishes the calls in progress, then ends:
+ * not ready and refusing → calls finish, up to the deadline → the rest ends gracefully, then is cut → shards return →
+ * hang-ups finish → listeners close. Answers how many calls had to be cut.
+ */
+export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<number> {
+  const { front, pool, hangups, server, admin } = parts;
+  front.draining = true;
+  log.info({ calls: front.calls, timeoutMs }, 'draining: new streams are refused, calls may finish');
+  await empty(front, timeoutMs, log);
+  const late = front.connections.count;
+  if (late > 0) {
+    log.warn({ calls: late }, 'drain deadline: ending the remaining calls');
+    front.endAll('drain-deadline');
+    await empty(front, drainEndMs, log);
+  }
+  const cut = front.connections.count;
+  front.closeAll('drain-deadline');
+  await pool.drain(drainEndMs);
+  const unsettled = await hangups.drain(hangupDrainMs);
+  server.stopListening();
+  front.stop();
+  await Promise.all([hangups.close(), admin.close()]);
+  const line = { cut, hangupsUnsettled: unsettled };
+  if (cut + unsettled > 0) log.warn(line, 'drained, not cleanly');
+  else log.info('drained');
+  return cut;
+}
+
+async function empty(front: Front, timeoutMs: number, log: Log): Promise<void> {
+  const untilMs = performance.now() + timeoutMs;
+  let reportAtMs = performance.now() + reportMs;
+  while (front.connections.count > 0 && performance.now() < untilMs) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    if (performance.now() < reportAtMs) continue;
+    reportAtMs += reportMs;
+    const secondsLeft = Math.ceil((untilMs - performance.now()) / 1_000);
+    log.info({ calls: front.connections.count, secondsLeft }, 'draining');
+  }
+}

@@ -1,0 +1,115 @@
+import type { WebSocket } from 'uWebSockets.js';
+import type { EndReason } from '../errors.js';
+import type { CallFacts } from '../shard/record.js';
+import type { Shard } from '../shard/shard.js';
+
+/** uWebSockets.js copies the members of what a socket is given, so that it gets one member. */
+export interface SocketData {
+  readonly connection: Connection;
+}
+
+/** One WebSocket at the front, from the upgrade to its close. */
+export class Connection {
+  readonly slot: number;
+  readonly generation: number;
+  readonly shard: Shard;
+  readonly route: string;
+  readonly facts: CallFacts;
+  readonly openedAt = Date.now();
+  /** Undefined until the upgrade is done, and again once the socket is closed. */
+  socket: WebSocket<SocketData> | undefined = undefined;
+  /** From `start`; empty before. */
+  callId = '';
+  streamId = '';
+  accountId = '';
+  /** The `start` message as it came: what another worker would need to take the call over. */
+  startMessage = '';
+  startedAt = 0;
+  /** The first reason stands. */
+  endReason: EndReason | undefined = undefined;
+  /** `performance.now()` at which we close the socket if Plivo has not; Infinity when nothing is due. */
+  closeAtMs = Number.POSITIVE_INFINITY;
+  /** Since when the socket has not taken all that was sent; 0 when it does. */
+  blockedSinceMs = 0;
+
+  constructor(slot: number, generation: number, shard: Shard, route: string, facts: CallFacts) {
+    this.slot = slot;
+    this.generation = generation;
+    this.shard = shard;
+    this.route = route;
+    this.facts = facts;
+  }
+
+  /** Notes why the connection ends; false if that was already known. */
+  ends(reason: EndReason): boolean {
+    if (this.endReason !== undefined) return false;
+    this.endReason = reason;
+    return true;
+  }
+}
+
+/** Slots with generations: a record that names a reused slot's earlier generation finds nothing. */
+export class Connections {
+  readonly #bySlot: (Connection | undefined)[];
+  readonly #generations: Int32Array;
+  readonly #free: number[] = [];
+  readonly #byCallId = new Map<string, Connection>();
+  #count = 0;
+
+  constructor(slots: number) {
+    this.#bySlot = new Array<Connection | undefined>(slots).fill(undefined);
+    this.#generations = new Int32Array(slots);
+    for (let slot = slots - 1; slot >= 0; slot -= 1) this.#free.push(slot);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get full(): boolean {
+    return this.#free.length === 0;
+  }
+
+  /** Takes a slot; there must be one. */
+  open(shard: Shard, route: string, facts: CallFacts): Connection {
+    const slot = this.#free.pop()!;
+    const generation = (this.#generations[slot]! + 1) | 0;
+    this.#generations[slot] = generation;
+    const connection = new Connection(slot, generation, shard, route, facts);
+    this.#bySlot[slot] = connection;
+    this.#count += 1;
+    shard.calls += 1;
+    return connection;
+  }
+
+  get(slot: number, generation: number): Connection | undefined {
+    const connection = this.#bySlot[slot];
+    return connection?.generation === generation ? connection : undefined;
+  }
+
+  /** Makes a connection findable by its call; answers another connection that held the same call. */
+  name(connection: Connection): Connection | undefined {
+    const before = this.#byCallId.get(connection.callId);
+    this.#byCallId.set(connection.callId, connection);
+    return before === connection ? undefined : before;
+  }
+
+  byCallId(callId: string): Connection | undefined {
+    return this.#byCallId.get(callId);
+  }
+
+  release(connection: Connection): void {
+    if (this.#bySlot[connection.slot] !== connection) return;
+    this.#bySlot[connection.slot] = undefined;
+    this.#free.push(connection.slot);
+    this.#count -= 1;
+    connection.shard.calls -= 1;
+    if (this.#byCallId.get(connection.callId) === connection) {
+      this.#byCallId.delete(connection.callId);
+    }
+  }
+
+  *[Symbol.iterator](): Generator<Connection> {
+    for (const connection of this.#bySlot) if (connection !== undefined) yield connection;
+  }
+}

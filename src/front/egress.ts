@@ -1,0 +1,117 @@
+import { bufferedBytesMax, recordsPerBatchMax } from '../limits.js';
+import { elapsedUs, type StampClock } from '../shard/clock.js';
+import { counter, drop, histogram, observe } from '../shard/counters.js';
+import {
+  type EndBody,
+  type HangupBody,
+  RecordKind,
+  type StartedBody,
+  type TransferBody,
+} from '../shard/record.js';
+import type { Shard } from '../shard/shard.js';
+import type { Connection, Connections } from './connections.js';
+
+/** What a shard asks of the front besides sending. */
+export interface ShardRequests {
+  started(connection: Connection, body: StartedBody): void;
+  hangup(connection: Connection, body: HangupBody): void;
+  close(connection: Connection, body: EndBody): void;
+  transfer(connection: Connection, body: TransferBody): void;
+  /** The socket could not take a control message: the connection must end. */
+  stuck(connection: Connection): void;
+}
+
+/** What uWebSockets.js answers to a send. */
+const SendOutcome = { Queued: 0, Sent: 1, Dropped: 2 } as const;
+
+/** Empties one shard's egress ring: sends messages, passes the rest on. */
+export class Egress {
+  readonly #shard: Shard;
+  readonly #connections: Connections;
+  readonly #requests: ShardRequests;
+  readonly #values: Float64Array;
+  readonly #clock: StampClock;
+  /** Views of the outbox by length, so that sending makes no new one. */
+  readonly #views: Uint8Array[] = [];
+
+  constructor(
+    shard: Shard,
+    connections: Connections,
+    requests: ShardRequests,
+    values: Float64Array,
+    clock: StampClock,
+  ) {
+    this.#shard = shard;
+    this.#connections = connections;
+    this.#requests = requests;
+    this.#values = values;
+    this.#clock = clock;
+  }
+
+  get waiting(): boolean {
+    return this.#shard.open && this.#shard.egress.waiting;
+  }
+
+  /** Handles what is there, up to a batch; answers how many records. */
+  look(): number {
+    if (!this.#shard.open) return 0;
+    const { egress } = this.#shard;
+    let records = 0;
+    while (records < recordsPerBatchMax && egress.next()) {
+      records += 1;
+      const connection = this.#connections.get(egress.slot, egress.generation);
+      if (connection?.socket === undefined || connection.shard !== this.#shard) {
+        this.#values[counter.staleRecords]! += 1;
+      } else if (egress.kind === RecordKind.Audio || egress.kind === RecordKind.Control) {
+        this.#send(connection, egress.kind, egress.at, egress.bytes, egress.stampUs);
+      } else {
+        this.#request(connection, egress.kind, egress.at, egress.bytes);
+      }
+    }
+    egress.release();
+    return records;
+  }
+
+  #send(connection: Connection, kind: number, at: number, bytes: number, stampUs: number): void {
+    const isAudio = kind === RecordKind.Audio;
+    if (connection.blockedSinceMs > 0 && isAudio) {
+      this.#values[drop['slow-reader']]! += 1;
+      return;
+    }
+    const socket = connection.socket!;
+    const { outboxAt } = this.#shard.layout;
+    this.#shard.views.bytes.copyWithin(outboxAt, at, at + bytes);
+    const outcome = socket.send(this.#view(bytes), false, false);
+    if (outcome === SendOutcome.Sent) {
+      if (isAudio) {
+        observe(this.#values, histogram.turnaround, elapsedUs(stampUs, this.#clock.nowUs()));
+      }
+      return;
+    }
+    if (connection.blockedSinceMs === 0) connection.blockedSinceMs = performance.now();
+    if (outcome === SendOutcome.Dropped || socket.getBufferedAmount() > bufferedBytesMax) {
+      this.#requests.stuck(connection);
+    }
+  }
+
+  #view(bytes: number): Uint8Array {
+    const { memory, layout } = this.#shard;
+    this.#views[bytes] ??= new Uint8Array(memory.buffer, layout.outboxAt, bytes);
+    return this.#views[bytes];
+  }
+
+  #request(connection: Connection, kind: number, at: number, bytes: number): void {
+    const text = Buffer.from(this.#shard.memory.buffer, at, bytes).toString('utf8');
+    const body = JSON.parse(text) as unknown;
+    switch (kind) {
+      case RecordKind.Started:
+        return this.#requests.started(connection, body as StartedBody);
+      case RecordKind.Hangup:
+        return this.#requests.hangup(connection, body as HangupBody);
+      case RecordKind.Close:
+        return this.#requests.close(connection, body as EndBody);
+      case RecordKind.Transfer:
+        return this.#requests.transfer(connection, body as TransferBody);
+    }
+  }
+}

@@ -1,0 +1,259 @@
+import type { RouteConfig } from '../config/types.js';
+import { closeCode, closedReason, type EndReason, endReasons } from '../errors.js';
+import {
+  closeAfterHangupMs,
+  denseRecords,
+  egressLookMs,
+  messageBytesMax,
+  slowReaderMs,
+} from '../limits.js';
+import type { Log } from '../log.js';
+import { place } from '../pool/placement.js';
+import type { StampClock } from '../shard/clock.js';
+import { Waiter } from '../shard/doorbell.js';
+import {
+  type EndBody,
+  type HangupBody,
+  RecordKind,
+  type StartedBody,
+  type TransferBody,
+} from '../shard/record.js';
+import type { Shard } from '../shard/shard.js';
+import { type Admission, admit, type Refusal } from './admission.js';
+import { type Connection, Connections } from './connections.js';
+import { Egress, type ShardRequests } from './egress.js';
+import { Ingress } from './ingress.js';
+import type { SocketEvents } from './server.js';
+
+/** What the front asks of the rest of the gateway, and tells it. */
+export interface FrontEvents {
+  started(connection: Connection): void;
+  ended(connection: Connection, reason: EndReason): void;
+  refused(reason: Refusal): void;
+  /** End the call at Plivo, in `inMs` at the latest. */
+  hangup(callId: string, reason: EndReason, inMs: number): void;
+  /** Never rejects. */
+  transfer(callId: string, url: string): Promise<{ readonly ok: boolean; readonly detail: string }>;
+}
+
+export interface FrontOptions {
+  readonly routes: readonly RouteConfig[];
+  readonly slots: number;
+  readonly callsPerShard: number;
+  readonly shards: () => readonly Shard[];
+  /** Counters of this thread. */
+  readonly values: Float64Array;
+  readonly clock: StampClock;
+  readonly log: Log;
+}
+
+/**
+ * Between sockets and shards: knows which connection is whose, moves their bytes, and closes them. Looks into no
+ * message.
+ */
+export class Front implements SocketEvents, ShardRequests {
+  readonly connections: Connections;
+  readonly #options: FrontOptions;
+  readonly #events: FrontEvents;
+  readonly #ingress: Ingress;
+  readonly #egress = new Map<Shard, { readonly egress: Egress; readonly waiter: Waiter }>();
+  readonly #sweeper: NodeJS.Timeout;
+  draining = false;
+  /** Connections whose `start` has arrived. */
+  calls = 0;
+
+  constructor(options: FrontOptions, events: FrontEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.connections = new Connections(options.slots);
+    this.#ingress = new Ingress(options.values, options.clock);
+    this.#sweeper = setInterval(() => this.#sweep(), egressLookMs);
+  }
+
+  // ---- sockets -------------------------------------------------------------------------------------------------
+
+  admit(path: string, query: string): Admission {
+    const { routes, shards, callsPerShard } = this.#options;
+    const admission = admit(path, query, routes, {
+      draining: this.draining,
+      full: this.connections.full,
+      shardReady: place(shards(), callsPerShard) !== undefined,
+    });
+    if (!admission.admitted) this.#events.refused(admission.refusal);
+    return admission;
+  }
+
+  connect({ route, facts }: Extract<Admission, { admitted: true }>): Connection | undefined {
+    const { routes, shards, callsPerShard } = this.#options;
+    const shard = place(shards(), callsPerShard);
+    if (shard === undefined) return undefined;
+    const connection = this.connections.open(shard, routes[route]!.name, facts);
+    if (this.#ingress.life(connection, RecordKind.Open, { route, facts })) return connection;
+    this.connections.release(connection);
+    return undefined;
+  }
+
+  opened(_connection: Connection): void {}
+
+  message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
+    if (message.byteLength > messageBytesMax) this.#end(connection, 'message-too-large');
+    else if (!this.#ingress.message(connection, message, isBinary)) {
+      this.#hangUpAndEnd(connection, 'shard-overrun');
+    }
+  }
+
+  writable(connection: Connection): void {
+    if (connection.socket?.getBufferedAmount() === 0) connection.blockedSinceMs = 0;
+  }
+
+  closed(connection: Connection, code: number): void {
+    const reason = connection.endReason ?? closedReason(code);
+    connection.ends(reason);
+    this.#ingress.lifeSurely(connection, RecordKind.Closed, { reason, code });
+    this.connections.release(connection);
+    if (connection.callId !== '') this.calls -= 1;
+    this.#events.ended(connection, reason);
+  }
+
+  // ---- shards --------------------------------------------------------------------------------------------------
+
+  shardOpened(shard: Shard): void {
+    const { values, clock } = this.#options;
+    const egress = new Egress(shard, this.connections, this, values, clock);
+    const look = (): number => egress.look();
+    const waiter = new Waiter(shard.egressBell, shard.port, look, () => egress.waiting, denseRecords);
+    this.#egress.set(shard, { egress, waiter });
+    waiter.look();
+  }
+
+  /** The thread is gone: what it published is still sent, then its calls end. */
+  shardLost(shard: Shard, cause: string): void {
+    const known = this.#egress.get(shard);
+    known?.waiter.stop();
+    this.#egress.delete(shard);
+    const mine = [...this.connections].filter((connection) => connection.shard === shard);
+    const inHand = mine.find((connection) => connection.slot === shard.slotInHand);
+    this.#options.log.error(
+      { shard: shard.index, cause, calls: mine.length, callIdInHand: inHand?.callId },
+      'shard lost; its calls end',
+    );
+    for (const connection of mine) {
+      this.#logEnd(connection, 'shard-lost');
+      this.#hangUpAndEnd(connection, 'shard-lost');
+    }
+  }
+
+  started(connection: Connection, body: StartedBody): void {
+    connection.callId = body.callId;
+    connection.streamId = body.streamId;
+    connection.accountId = body.accountId;
+    connection.startMessage = body.message;
+    connection.startedAt = Date.now();
+    this.calls += 1;
+    // Plivo reconnects with a new socket (protocol reference, section 7.2): it replaces the old one.
+    const before = this.connections.name(connection);
+    if (before !== undefined) this.#end(before, 'replaced');
+    this.#events.started(connection);
+  }
+
+  hangup(connection: Connection, body: HangupBody): void {
+    const reason = body.reason as EndReason;
+    connection.ends(reason);
+    this.#events.hangup(connection.callId, reason, body.inMs);
+  }
+
+  close(connection: Connection, body: EndBody): void {
+    const reason = body.reason as EndReason;
+    if (reason === 'no-start') {
+      this.#options.log.warn({ route: connection.route, reason }, `connection closed: ${body.detail}`);
+    }
+    this.#end(connection, reason);
+  }
+
+  transfer(connection: Connection, { url }: TransferBody): void {
+    void this.#events.transfer(connection.callId, url).then((result) => {
+      if (connection.socket === undefined) return;
+      if (result.ok) connection.ends('app-transfer');
+      this.#ingress.lifeSurely(connection, RecordKind.Transferred, result);
+      if (result.ok) this.#end(connection, 'app-transfer');
+    });
+  }
+
+  stuck(connection: Connection): void {
+    this.#end(connection, 'slow-reader');
+  }
+
+  // ---- endings -------------------------------------------------------------------------------------------------
+
+  /** A hang-up is settled: Plivo closes the socket now, and if it does not, we do. */
+  hangupSettled(callId: string, done: boolean): void {
+    const connection = this.connections.byCallId(callId);
+    if (connection?.socket === undefined) return;
+    if (done) connection.closeAtMs = performance.now() + closeAfterHangupMs;
+    else this.#end(connection, connection.endReason ?? 'operator');
+  }
+
+  /** An operator ends a call at once; false if there is no such call here. */
+  hangupCall(callId: string): boolean {
+    const connection = this.connections.byCallId(callId);
+    if (connection === undefined) return false;
+    if (connection.ends('operator')) {
+      this.#ingress.lifeSurely(connection, RecordKind.End, { reason: 'operator' });
+    }
+    this.#events.hangup(callId, 'operator', 0);
+    return true;
+  }
+
+  /** Ends all live calls gracefully. */
+  endAll(reason: EndReason): void {
+    for (const connection of this.connections) {
+      if (connection.ends(reason)) {
+        this.#ingress.lifeSurely(connection, RecordKind.End, { reason });
+      }
+    }
+  }
+
+  /** Closes all sockets that are still open. */
+  closeAll(reason: EndReason): void {
+    for (const connection of [...this.connections]) this.#end(connection, reason);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweeper);
+    for (const { waiter } of this.#egress.values()) waiter.stop();
+  }
+
+  #hangUpAndEnd(connection: Connection, reason: EndReason): void {
+    connection.ends(reason);
+    if (connection.callId !== '') this.#events.hangup(connection.callId, reason, 0);
+    this.#end(connection, reason);
+  }
+
+  /** Closes the socket. Its close callback does the rest. */
+  #end(connection: Connection, reason: EndReason): void {
+    connection.ends(reason);
+    const { socket } = connection;
+    if (socket === undefined) return;
+    // A blocked socket would never send its close frame.
+    if (connection.blockedSinceMs > 0) socket.close();
+    else socket.end(closeCode(connection.endReason ?? reason), reason);
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now();
+    this.#ingress.retry();
+    for (const { egress } of this.#egress.values()) if (egress.waiting) egress.look();
+    for (const connection of this.connections) {
+      const blockedMs = connection.blockedSinceMs > 0 ? nowMs - connection.blockedSinceMs : 0;
+      if (blockedMs > slowReaderMs) this.#end(connection, 'slow-reader');
+      else if (nowMs >= connection.closeAtMs) this.#end(connection, connection.endReason ?? 'operator');
+    }
+  }
+
+  /** The worker writes this line, unless it is gone. */
+  #logEnd({ callId, startedAt }: Connection, reason: EndReason): void {
+    if (callId === '') return;
+    const seconds = (Date.now() - startedAt) / 1_000;
+    this.#options.log.info({ callId, reason, fault: endReasons[reason], seconds }, 'call ended');
+  }
+}

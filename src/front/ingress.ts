@@ -1,0 +1,95 @@
+import { setImmediate } from 'node:timers';
+import type { StampClock } from '../shard/clock.js';
+import { drop } from '../shard/counters.js';
+import { RecordKind } from '../shard/record.js';
+import type { Shard } from '../shard/shard.js';
+import type { Connection } from './connections.js';
+
+const payloadMark = Buffer.from('"payload"');
+const encoder = new TextEncoder();
+
+interface Kept {
+  readonly connection: Connection;
+  readonly kind: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Copies what the sockets bring into the shards' ingress rings and publishes it once per turn of the event loop.
+ */
+export class Ingress {
+  readonly #values: Float64Array;
+  readonly #clock: StampClock;
+  /** Shards written to in this turn. */
+  readonly #dirty: Shard[] = [];
+  /** Ends of connections that found no room; they are never lost. */
+  #kept: Kept[] = [];
+  #stampUs = 0;
+  #publishAsked = false;
+
+  constructor(values: Float64Array, clock: StampClock) {
+    this.#values = values;
+    this.#clock = clock;
+  }
+
+  /** One WebSocket message. False when not even the room kept for control messages is left. */
+  message(connection: Connection, message: ArrayBuffer, isBinary: boolean): boolean {
+    const body = new Uint8Array(message);
+    const kind = isBinary ? RecordKind.BinaryMessage : RecordKind.Message;
+    if (this.#push(connection, kind, body, false)) return true;
+    // Only now does the front look inside: audio may be dropped, control may not.
+    if (Buffer.from(message).includes(payloadMark)) {
+      this.#values[drop['ingress-full']]! += 1;
+      return true;
+    }
+    return this.#push(connection, kind, body, true);
+  }
+
+  /** A step in a connection's life; false when there is no room. */
+  life(connection: Connection, kind: number, body: object): boolean {
+    return this.#push(connection, kind, encoder.encode(JSON.stringify(body)), true);
+  }
+
+  /** The same, kept and tried again until there is room. */
+  lifeSurely(connection: Connection, kind: number, body: object): void {
+    const bytes = encoder.encode(JSON.stringify(body));
+    if (this.#kept.length > 0 || !this.#push(connection, kind, bytes, true)) {
+      this.#kept.push({ connection, kind, body: bytes });
+    }
+  }
+
+  /** Tries again what found no room before. */
+  retry(): void {
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const entry of kept) {
+      if (!entry.connection.shard.open) continue;
+      if (!this.#push(entry.connection, entry.kind, entry.body, true)) this.#kept.push(entry);
+    }
+  }
+
+  #push({ shard, slot, generation }: Connection, kind: number, body: Uint8Array, control: boolean): boolean {
+    if (!shard.open) return true;
+    const { ingress } = shard;
+    const wasClean = !ingress.unpublished;
+    if (!this.#publishAsked) this.#askPublish();
+    if (!ingress.push(kind, slot, generation, body, this.#stampUs, control)) return false;
+    if (wasClean) this.#dirty.push(shard);
+    return true;
+  }
+
+  /** One reading of the clock and one publication serve all messages of a turn. */
+  #askPublish(): void {
+    this.#publishAsked = true;
+    this.#stampUs = this.#clock.nowUs();
+    setImmediate(this.#publish);
+  }
+
+  readonly #publish = (): void => {
+    this.#publishAsked = false;
+    for (const shard of this.#dirty) {
+      if (shard.open && shard.ingress.publish()) shard.ingressBell.ring();
+    }
+    this.#dirty.length = 0;
+  };
+}

@@ -1,0 +1,2 @@
+/** The package's public surface. */
+export { type Call, defineHandler, type EndReason, type Handler, type Track } from './handler.js';

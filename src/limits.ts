@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+
+/** Every bound of the gateway, with its unit, in one place. What users may change is in `config/`. */
+
+/** Plivo's largest WebSocket message (protocol reference, section 3.1). Above it we close with 1009. */
+export const messageBytesMax = 64 * 1024;
+/** What uWebSockets.js lets through: above it the socket drops without a close frame, so it sits higher. */
+export const payloadBytesMax = 128 * 1024;
+/** A `playAudio` payload stays within Plivo's recommendation of 16 KB of base64 (section 3.1). */
+export const playPayloadBytesMax = 12_288;
+
+/** Plivo's packet length, and ours. */
+export const ptimeMs = 20;
+/** One timer per shard: pacing, deadlines, idle checks. */
+export const tickMs = 5;
+/** Sessions take turns over this many ticks, so that thousands do not send in one burst. */
+export const tickPhases = 4;
+
+/** A socket that sends no `start` this long is closed with 1008 (section 10, row 24). */
+export const startTimeoutMs = 10_000;
+/** How long after a hang-up we wait for Plivo to close the socket before we do. */
+export const closeAfterHangupMs = 5_000;
+/** How long `end()` waits for the last `playedStream` beyond the audio that is still to be played. */
+export const lastWordGraceMs = 2_000;
+/** A pause in outgoing audio up to this long is made up for at once; a longer one starts a new clock. */
+export const playoutCatchUpMs = 400;
+/** How long a transfer may take before the application is told that it failed. */
+export const transferTimeoutMs = 15_000;
+/** Checkpoints waiting for `playedStream`, per call. */
+export const checkpointsPendingMax = 64;
+export const checkpointNameBytesMax = 128;
+/** Digits in one `sendDTMF`. */
+export const dtmfDigitsMax = 64;
+
+/** A socket with no traffic at all for this long is gone; it is pinged before. */
+export const socketIdleSeconds = 60;
+/** Audio is dropped while a socket is blocked, and the socket closed after this long, or above so many bytes. */
+export const slowReaderMs = 10_000;
+export const bufferedBytesMax = 1024 * 1024;
+/** How often the front looks for sockets that are due to be closed. */
+export const sweepMs = 250;
+
+/** A shard that is not ready in this time does not start. */
+export const shardReadyTimeoutMs = 5_000;
+/** Old-generation heap of one worker, MB: beyond it the thread ends and is replaced. */
+export const workerHeapMbMax = 1_024;
+export const restartDelayMsMax = 30_000;
+/** Backstop for a lost doorbell in the front. */
+export const egressLookMs = 100;
+
+/** Records handled in one go before the thread looks at its timers again. */
+export const recordsPerBatchMax = 4_096;
+
+/** So many records in one look are dense traffic: the thread then looks by itself once a millisecond. */
+export const denseRecords = 4;
+
+/** Half a second of the densest stream (L16 16 kHz and its JSON), per call: what a ring must hold. */
+const ringBytesPerCall = 25_000 / 2;
+const ringBytesMin = 64 * messageBytesMax;
+
+/** Bytes of one ring for a shard that takes this many calls: a power of two. */
+export function ringBytesFor(callsPerShard: number): number {
+  let bytes = ringBytesMin;
+  while (bytes < callsPerShard * ringBytesPerCall) bytes *= 2;
+  return bytes;
+}
+
+/** Part of a ring that only control messages may use. */
+export const ringReserve = 1 / 8;
+
+assert(ringBytesMin >= 64 * messageBytesMax, 'a ring must hold a burst of the largest messages');
+assert(payloadBytesMax > messageBytesMax, 'our own 1009 must come before the silent drop');
+assert(ptimeMs % tickMs === 0, 'a frame must be due on a tick');
+
+/** Sample rates of audio inside (design D9), Hz. */
+export const audioRates = [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000] as const;
+export type AudioRate = (typeof audioRates)[number];
+
+export function isAudioRate(rate: number): rate is AudioRate {
+  return (audioRates as readonly number[]).includes(rate);
+}
+
+/** Plivo's REST limit per account, and a little more than its span (protocol reference, section 5.3). */
+export const restRequestsMax = 300;
+export const restWindowMs = 5_100;
+export const restConnections = 16;
+export const restTimeoutMs = 5_000;
+/** Hang-ups are dispatched so often. */
+export const hangupTickMs = 50;
+export const hangupPendingMax = 100_000;
+export const hangupGiveUpMs = 10 * 60_000;
+export const retryDelayMsMin = 500;
+export const retryDelayMsMax = 15_000;
+/** What is left of hang-ups at the end of a drain gets so long. */
+export const hangupDrainMs = 15_000;
+/** After the deadline of a drain the calls still live are ended gracefully, in so long at the most. */
+export const drainEndMs = 10_000;

@@ -1,0 +1,130 @@
+import { type Metric, type Registry } from 'prom-client';
+import {
+  addCounters,
+  type CounterName,
+  counter,
+  counterBlock,
+  drop,
+  dropReasons,
+  type HistogramName,
+  latencyBoundsUs,
+  readHistogram,
+} from '../shard/counters.js';
+import type { Shard } from '../shard/shard.js';
+
+/** Where the counts come from at the moment of a scrape. */
+export interface CountSources {
+  /** Current incarnations. */
+  readonly shards: () => readonly Shard[];
+  /** Counters of the front, and of incarnations that are over. */
+  readonly others: readonly Float64Array[];
+  readonly gauges: {
+    readonly calls: () => number;
+    readonly connections: () => number;
+    readonly hangupsPending: () => number;
+    readonly shardRestarts: () => number;
+    readonly draining: () => boolean;
+  };
+}
+
+interface Sample {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+type Kind = 'counter' | 'gauge' | 'histogram';
+
+const counters: readonly (readonly [string, string, CounterName])[] = [
+  ['media_in_total', 'Media messages decoded', 'mediaIn'],
+  ['media_out_total', 'playAudio messages sent', 'mediaOut'],
+  ['control_in_total', 'Other messages of Plivo that were understood', 'messagesIn'],
+  ['control_out_total', 'Other messages sent to Plivo', 'messagesOut'],
+  ['digits_in_total', 'Digits pressed by callers', 'digitsIn'],
+  ['checkpoints_played_total', 'Checkpoints that were heard', 'checkpointsPlayed'],
+  ['checkpoints_interrupted_total', 'Checkpoints cleared unheard', 'checkpointsInterrupted'],
+  ['clears_total', 'Clears sent (barge-in)', 'clears'],
+  ['handler_errors_total', 'Throws and rejections of handlers, each ending its call', 'handlerErrors'],
+  ['handler_stray_errors_total', 'Errors of handlers outside of their callbacks', 'strayErrors'],
+  ['stale_records_total', 'Records for a connection that had just ended', 'staleRecords'],
+  ['shard_batches_total', 'Batches of records handled by shards', 'batches'],
+];
+
+const histograms: readonly (readonly [string, string, HistogramName])[] = [
+  [
+    'ring_wait_seconds',
+    'Time from a message at the front to its turn in the shard',
+    'ingressWait',
+  ],
+  ['shard_batch_seconds', 'Time a shard takes for one batch of records', 'batchTime'],
+  [
+    'audio_latency_seconds',
+    'Time from the cause of outgoing audio (a message of Plivo, or the clock) to its socket',
+    'turnaround',
+  ],
+];
+
+/**
+ * Registers what the threads count in shared memory. Added up when scraped; the threads that count know nothing of it.
+ */
+export function registerCounts(registry: Registry, sources: CountSources): void {
+  const add = (kind: Kind, name: string, help: string, read: () => Sample[]): void => {
+    const full = `plivo_gateway_${name}`;
+    const get = async () => ({ name: full, help, type: kind, values: read(), aggregator: 'sum' });
+    registry.registerMetric({ name: full, help, type: kind, get, reset() {} } as unknown as Metric);
+  };
+  const sum = (): Float64Array => {
+    const total = counterBlock();
+    for (const values of sources.others) addCounters(total, values);
+    for (const shard of sources.shards()) if (shard.open) addCounters(total, shard.counters);
+    return total;
+  };
+  const one = (value: number): Sample[] => [{ labels: {}, value }];
+
+  for (const [name, help, slot] of counters) {
+    add('counter', name, help, () => one(sum()[counter[slot]]!));
+  }
+  add('counter', 'drops_total', 'Messages, frames and commands put aside, by reason', () => {
+    const values = sum();
+    return dropReasons.map((reason) => ({ labels: { reason }, value: values[drop[reason]]! }));
+  });
+  for (const [name, help, histogram] of histograms) {
+    add('histogram', name, help, () => histogramSamples(`plivo_gateway_${name}`, sum(), histogram));
+  }
+  const { gauges, shards } = sources;
+  add('gauge', 'calls_active', 'Live calls', () => one(gauges.calls()));
+  add('gauge', 'connections_active', 'Open sockets, those without a start included', () =>
+    one(gauges.connections()),
+  );
+  add('gauge', 'hangups_pending', 'Hang-ups accepted and not yet settled', () =>
+    one(gauges.hangupsPending()),
+  );
+  add('gauge', 'draining', '1 while the gateway drains', () => one(gauges.draining() ? 1 : 0));
+  add('counter', 'shard_restarts_total', 'Shards replaced after their thread died', () =>
+    one(gauges.shardRestarts()),
+  );
+  const perShard = (value: (shard: Shard) => number) => (): Sample[] =>
+    shards().map((shard) => ({ labels: { shard: shard.index }, value: value(shard) }));
+  add('gauge', 'shard_ready', '1 for a shard that takes calls', perShard((s) => (s.ready ? 1 : 0)));
+  add('gauge', 'shard_calls', 'Connections placed on a shard', perShard((shard) => shard.calls));
+  add(
+    'gauge',
+    'shard_ingress_fill_ratio',
+    'Share of the ingress ring in use',
+    perShard((shard) => shard.ingress.fill),
+  );
+}
+
+function histogramSamples(name: string, values: Float64Array, which: HistogramName): Sample[] {
+  const { buckets, sumUs } = readHistogram(values, which);
+  let count = 0;
+  const samples: Sample[] = buckets.map((inBucket, index) => {
+    count += inBucket;
+    const bound = latencyBoundsUs[index];
+    const le = bound === undefined ? '+Inf' : bound / 1e6;
+    return { labels: { le }, value: count, metricName: `${name}_bucket` };
+  });
+  samples.push({ labels: {}, value: sumUs / 1e6, metricName: `${name}_sum` });
+  samples.push({ labels: {}, value: count, metricName: `${name}_count` });
+  return samples;
+}

@@ -1,0 +1,79 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { type EndReason, endReasonNames, endReasons } from '../errors.js';
+import { refusals } from '../front/admission.js';
+import { hangupOutcomes } from '../hangup/dispatcher.js';
+
+/** Every metric that is counted by the front itself, call by call. Per-frame counts are in `collect.ts`. */
+export class Instruments {
+  readonly registry = new Registry();
+  readonly callsStarted: Counter<'route'>;
+  readonly callsEnded: Counter<'route' | 'reason' | 'fault'>;
+  readonly refusals: Counter<'reason'>;
+  readonly hangups: Counter<'outcome'>;
+  readonly hangupAttempts: Counter;
+  readonly transfers: Counter<'outcome'>;
+
+  constructor(routes: readonly string[], version: string) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.callsStarted = new Counter({
+      name: 'plivo_gateway_calls_started_total',
+      help: 'Calls whose start message arrived',
+      labelNames: ['route'],
+      registers,
+    });
+    this.callsEnded = new Counter({
+      name: 'plivo_gateway_calls_ended_total',
+      help: 'Connections that ended, by the reason that came first and whose doing it was',
+      labelNames: ['route', 'reason', 'fault'],
+      registers,
+    });
+    this.refusals = new Counter({
+      name: 'plivo_gateway_upgrades_refused_total',
+      help: 'WebSocket upgrades refused',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.hangups = new Counter({
+      name: 'plivo_gateway_hangups_total',
+      help: 'Hang-ups settled, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.hangupAttempts = new Counter({
+      name: 'plivo_gateway_hangup_attempts_total',
+      help: 'Hang-up requests sent to Plivo, retries included',
+      registers,
+    });
+    this.transfers = new Counter({
+      name: 'plivo_gateway_transfers_total',
+      help: 'Transfers asked for by handlers, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    });
+    new Gauge({
+      name: 'plivo_gateway_build_info',
+      help: 'Always 1; the version is in the label',
+      labelNames: ['version'],
+      registers,
+    }).set({ version }, 1);
+    this.#zero(routes);
+  }
+
+  ended(route: string, reason: EndReason): void {
+    this.callsEnded.inc({ route, reason, fault: endReasons[reason] });
+  }
+
+  /** Every series exists from the start, so that a first event is a step from 0 and not a new series. */
+  #zero(routes: readonly string[]): void {
+    for (const route of routes) {
+      this.callsStarted.inc({ route }, 0);
+      for (const reason of endReasonNames) {
+        this.callsEnded.inc({ route, reason, fault: endReasons[reason] }, 0);
+      }
+    }
+    for (const reason of refusals) this.refusals.inc({ reason }, 0);
+    for (const outcome of hangupOutcomes) this.hangups.inc({ outcome }, 0);
+    for (const outcome of ['ok', 'failed']) this.transfers.inc({ outcome }, 0);
+  }
+}

@@ -1,0 +1,175 @@
+import { createRequire } from 'node:module';
+import { Piscina } from 'piscina';
+import { workerEnvironment } from '../config/environment.js';
+import { errorText, GatewayError } from '../errors.js';
+import { restartDelayMsMax, shardReadyTimeoutMs, workerHeapMbMax } from '../limits.js';
+import type { Log } from '../log.js';
+import { addCounters, counterBlock } from '../shard/counters.js';
+import { RecordKind } from '../shard/record.js';
+import { Shard, type ShardOptions, type ShardResult } from '../shard/shard.js';
+
+export interface PoolEvents {
+  /** A shard is ready: look at its egress ring from now on. */
+  opened(shard: Shard): void;
+  /** A shard's thread is gone: its calls end. */
+  lost(shard: Shard, cause: string): void;
+}
+
+interface Running {
+  readonly shard: Shard;
+  readonly abort: AbortController;
+  /** Settles when the task has ended, however it did. */
+  readonly done: Promise<ShardResult>;
+}
+
+const noBody = new Uint8Array(0);
+
+/** Piscina with one long task per shard; replaces a shard whose task ends before its time. */
+export class ShardPool {
+  readonly #options: ShardOptions;
+  readonly #callsPerShard: number;
+  readonly #log: Log;
+  readonly #events: PoolEvents;
+  readonly #running: Running[] = [];
+  /** Pools that stopped taking tasks, kept until the gateway ends. */
+  readonly #pools: Piscina[] = [];
+  readonly #restarts = new Set<NodeJS.Timeout>();
+  /** Counts of incarnations that are over. */
+  readonly retired = counterBlock();
+  restarts = 0;
+  #closing = false;
+
+  constructor(options: ShardOptions, callsPerShard: number, log: Log, events: PoolEvents) {
+    this.#options = options;
+    this.#callsPerShard = callsPerShard;
+    this.#log = log;
+    this.#events = events;
+  }
+
+  /** The current incarnation of every shard. */
+  get shards(): readonly Shard[] {
+    return this.#running.map((running) => running.shard);
+  }
+
+  /**
+   * Starts all shards and waits until each is ready.
+   * @throws GatewayError HANDLER_LOAD or SHARD_START
+   */
+  async start(shardCount: number): Promise<void> {
+    this.#pools.push(this.#newPool(shardCount));
+    for (let index = 0; index < shardCount; index += 1) this.#running[index] = this.#run(index, 0);
+    await Promise.all(this.#running.map((running) => this.#whenReady(running)));
+    for (const running of this.#running) this.#opened(running);
+  }
+
+  /** Lets every shard return once its last session has ended, then ends the threads. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#closing = true;
+    for (const timer of this.#restarts) clearTimeout(timer);
+    for (const { shard } of this.#running) {
+      shard.ingress.push(RecordKind.Drain, 0, 0, noBody, 0, true);
+      shard.ingress.publish();
+      shard.ingressBell.ring();
+    }
+    const all = Promise.allSettled(this.#running.map((running) => running.done));
+    await Promise.race([all, later(deadlineMs)]);
+    await this.destroy();
+  }
+
+  async destroy(): Promise<void> {
+    this.#closing = true;
+    for (const { shard } of this.#running) shard.close();
+    await Promise.allSettled(this.#pools.map((pool) => pool.destroy()));
+  }
+
+  #newPool(threads: number): Piscina {
+    const pool = new Piscina({
+      filename: createRequire(import.meta.url).resolve('#shard-worker'),
+      minThreads: 0,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+      env: workerEnvironment(),
+      resourceLimits: { maxOldGenerationSizeMb: workerHeapMbMax },
+      recordTiming: false,
+    });
+    pool.on('error', (error) => this.#log.error({ err: error }, 'worker pool'));
+    return pool;
+  }
+
+  #run(index: number, incarnation: number): Running {
+    const shard = new Shard(index, incarnation, this.#callsPerShard);
+    const abort = new AbortController();
+    const done = this.#pools.at(-1)!.run(shard.start(this.#options), {
+      transferList: [shard.workerPort],
+      signal: abort.signal,
+    }) as Promise<ShardResult>;
+    done.catch(() => {});
+    return { shard, abort, done };
+  }
+
+  async #whenReady({ shard, abort, done }: Running): Promise<void> {
+    const ready = new Promise<'ready'>((resolve) => {
+      shard.port.on('message', () => {
+        if (shard.ready) resolve('ready');
+      });
+    });
+    const first = await Promise.race([ready, done, later(shardReadyTimeoutMs)]);
+    if (first === 'ready') return;
+    if (first === undefined) {
+      abort.abort();
+      throw new GatewayError('SHARD_START', `shard ${shard.index} was not ready in ${shardReadyTimeoutMs / 1_000} s`);
+    }
+    throw new GatewayError('HANDLER_LOAD', first.ok ? 'a shard ended at once' : first.problem);
+  }
+
+  #opened(running: Running): void {
+    this.#events.opened(running.shard);
+    running.done.then(
+      () => this.#ended(running, 'its task returned'),
+      (thrown) => this.#ended(running, errorText(thrown)),
+    );
+  }
+
+  #ended({ shard }: Running, cause: string): void {
+    if (this.#closing) return;
+    shard.close();
+    addCounters(this.retired, shard.counters);
+    this.#events.lost(shard, cause);
+    void this.#replace(shard.index, shard.incarnation + 1, 0);
+  }
+
+  /** A shard that cannot be replaced at once is tried again, less and less often. */
+  async #replace(index: number, incarnation: number, attempt: number): Promise<void> {
+    const running = this.#run(index, incarnation);
+    try {
+      await this.#whenReady(running);
+    } catch (thrown) {
+      running.shard.close();
+      if (this.#closing) return;
+      const delayMs = Math.min(restartDelayMsMax, 500 * 2 ** attempt);
+      this.#log.error(
+        { shard: index, err: thrown, retryInMs: delayMs },
+        'a replacement for a lost shard did not start',
+      );
+      // A thread that failed before it was ready blocks its pool for ever: go on with a new one.
+      this.#pools.push(this.#newPool(this.#running.length));
+      const timer = setTimeout(() => {
+        this.#restarts.delete(timer);
+        void this.#replace(index, incarnation + 1, attempt + 1);
+      }, delayMs);
+      this.#restarts.add(timer);
+      return;
+    }
+    if (this.#closing) return;
+    this.#running[index] = running;
+    this.restarts += 1;
+    this.#opened(running);
+    this.#log.warn({ shard: index, incarnation }, 'shard replaced');
+  }
+}
+
+function later(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms, undefined).unref();
+  });
+}

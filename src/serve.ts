@@ -1,0 +1,70 @@
+import { Command } from 'commander';
+import { readEnvironment } from './config/environment.js';
+import { addConfigFlags } from './config/flags.js';
+import { loadConfig } from './config/load.js';
+import type { GatewayConfig, RouteConfig } from './config/types.js';
+import { type Gateway, openGateway } from './gateway.js';
+import { type Log, openLog } from './log.js';
+import { version } from './version.js';
+
+/** `plivo-gateway serve`. */
+export function serveCommand(): Command {
+  const command = new Command('serve').description('run the gateway');
+  addConfigFlags(command);
+  return command.action(async (flags: Record<string, string>) => {
+    const config = loadConfig({ flags, environment: readEnvironment(), cwd: process.cwd() });
+    const log = openLog({ ...config.log, privacy: config.privacy });
+    const gateway = await openGateway(config, log);
+    announce(config, gateway, log);
+    drainOnSignal(gateway, log);
+  });
+}
+
+function announce(config: GatewayConfig, gateway: Gateway, log: Log): void {
+  const { host, admin, shardCount, limits, tls, plivo } = config;
+  const scheme = tls === undefined ? 'ws' : 'wss';
+  const from = config.file === undefined ? 'defaults' : config.file;
+  log.info(`plivo-stream-gateway ${version()}, Node ${process.version}, configuration: ${from}`);
+  log.info(`streams at ${scheme}://${host}:${gateway.port}/stream and /ws`);
+  log.info(`admin at http://${admin.host}:${gateway.adminPort} (/metrics /livez /readyz /api/calls)`);
+  for (const route of config.routes) log.info(`route ${route.name}: ${routeText(route)}`);
+  log.info(`${shardCount} shard${shardCount === 1 ? '' : 's'}, up to ${limits.calls} calls; ready`);
+  if (plivo.credentials === undefined) {
+    log.warn(
+      'no Plivo credentials: ending a call closes its socket only; set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN to hang up',
+    );
+  }
+}
+
+function routeText({ path, to, from, handler, sampleRate }: RouteConfig): string {
+  const name = handler.kind === 'builtin' ? `handler ${handler.name}` : `handler ${handler.file}`;
+  const criteria = [
+    path ?? '',
+    to.length > 0 ? `to ${to.join(', ')}` : '',
+    from.length > 0 ? `from ${from.join(', ')}` : '',
+  ].filter((part) => part !== '');
+  const when = criteria.length === 0 ? 'every stream' : criteria.join(', ');
+  return `${when} → ${name}, ${sampleRate} Hz`;
+}
+
+/** The first signal drains, the second cuts. */
+function drainOnSignal(gateway: Gateway, log: Log): void {
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    if (signals > 1) {
+      log.warn({ signal }, 'second signal: ending at once');
+      process.exit(1);
+    }
+    log.info({ signal }, 'signal received; once more ends at once');
+    gateway.drain().then(
+      () => process.exit(0),
+      (thrown: unknown) => {
+        log.fatal({ err: thrown }, 'drain failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}

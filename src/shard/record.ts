@@ -1,0 +1,95 @@
+/**
+ * One record in a ring:
+ *
+ *   word 0  bytes of the whole record, a multiple of 8
+ *   word 1  kind
+ *   word 2  slot of the connection
+ *   word 3  generation of the slot: a record of an earlier one is ignored
+ *   word 4  bytes of the body
+ *   word 5  stamp: microseconds, modulo 2^32, since the process's epoch
+ *   then the body
+ *
+ * A record never wraps: what does not fit before the end of the ring follows a Pad record at its beginning.
+ */
+export const headerBytes = 24;
+
+export const RecordKind = {
+  Pad: 0,
+
+  // front to shard
+  /** JSON OpenBody: a connection begins. */
+  Open: 1,
+  /** A WebSocket message as it came. */
+  Message: 2,
+  /** The same, but it came as a binary frame. */
+  BinaryMessage: 3,
+  /** JSON EndBody: end this session (an operator, a drain). */
+  End: 4,
+  /** JSON ClosedBody: the socket is gone; last record of its generation. */
+  Closed: 5,
+  /** JSON TransferredBody: how a transfer went. */
+  Transferred: 6,
+  /** Finish: return when no session is left. Slot and generation 0. */
+  Drain: 7,
+
+  // shard to front
+  /** JSON StartedBody. */
+  Started: 16,
+  /** A message to send that may be dropped when the reader is slow. */
+  Audio: 17,
+  /** A message to send, whatever happens. */
+  Control: 18,
+  /** JSON HangupBody: hang the call up. */
+  Hangup: 19,
+  /** JSON EndBody: close the socket. */
+  Close: 20,
+  /** JSON TransferBody: ask Plivo to transfer the call. */
+  Transfer: 21,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** Facts about a call that are known at admission. */
+export interface CallFacts {
+  readonly from: string;
+  readonly to: string;
+  /** Query of the stream URL, first value of each name. */
+  readonly query: Readonly<Record<string, string>>;
+}
+
+export interface OpenBody {
+  readonly route: number;
+  readonly facts: CallFacts;
+}
+
+export interface StartedBody {
+  readonly callId: string;
+  readonly streamId: string;
+  readonly accountId: string;
+  /** The `start` message as it came. */
+  readonly message: string;
+}
+
+export interface EndBody {
+  readonly reason: string;
+  readonly detail?: string;
+}
+
+export interface ClosedBody {
+  readonly reason: string;
+  /** WebSocket close code as the front saw it. */
+  readonly code: number;
+}
+
+export interface HangupBody extends EndBody {
+  /** Not before so many milliseconds from now. */
+  readonly inMs: number;
+}
+
+export interface TransferBody {
+  readonly url: string;
+}
+
+export interface TransferredBody {
+  readonly ok: boolean;
+  readonly detail: string;
+}

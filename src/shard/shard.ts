@@ -1,0 +1,144 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { LogConfig, PlayoutConfig, Privacy } from '../config/types.js';
+import type { AudioRate } from '../limits.js';
+import { counterBlock } from './counters.js';
+import { Doorbell } from './doorbell.js';
+import { ShardState, type ShardLayout, shardLayout, shardMemory, words } from './layout.js';
+import { type MemoryViews, RingReader, RingWriter, viewsOf } from './ring.js';
+
+/** What a route means to a worker: which handler, at which rate. The index is the one in `open` records. */
+export interface ShardRoute {
+  readonly name: string;
+  readonly sampleRate: AudioRate;
+  readonly handler:
+    | { readonly kind: 'builtin'; readonly name: string }
+    | { readonly kind: 'module'; readonly file: string };
+}
+
+export interface ShardOptions {
+  readonly routes: readonly ShardRoute[];
+  readonly playout: PlayoutConfig;
+  readonly log: LogConfig;
+  readonly privacy: Privacy;
+  /** Slots of the whole process: a session table has so many. */
+  readonly slots: number;
+}
+
+/** All that a worker gets when its task begins. */
+export interface ShardStart {
+  readonly index: number;
+  readonly incarnation: number;
+  readonly memory: WebAssembly.Memory;
+  readonly layout: ShardLayout;
+  /** Both doorbells: a message means "look". */
+  readonly port: MessagePort;
+  /** `performance.timeOrigin` of the front. */
+  readonly epochMs: number;
+  readonly options: ShardOptions;
+}
+
+/** How a shard's task ended, unless it died. */
+export type ShardResult = { readonly ok: true } | { readonly ok: false; readonly problem: string };
+
+/** Both rings as one side sees them. */
+function ringPlaces(layout: ShardLayout) {
+  const { ringBytes: bytes } = layout;
+  return {
+    ingress: {
+      at: layout.ingressAt,
+      bytes,
+      writeWord: words.ingressWrite,
+      readWord: words.ingressRead,
+    },
+    egress: {
+      at: layout.egressAt,
+      bytes,
+      writeWord: words.egressWrite,
+      readWord: words.egressRead,
+    },
+  } as const;
+}
+
+/** One incarnation of a shard as the front holds it: memory, its ends of the rings, the bell. */
+export class Shard {
+  readonly index: number;
+  readonly incarnation: number;
+  readonly layout: ShardLayout;
+  readonly memory: WebAssembly.Memory;
+  readonly views: MemoryViews;
+  readonly ingress: RingWriter;
+  readonly egress: RingReader;
+  readonly ingressBell: Doorbell;
+  readonly egressBell: Doorbell;
+  readonly counters: Float64Array;
+  readonly port: MessagePort;
+  /** Given to the worker with the task. */
+  readonly workerPort: MessagePort;
+  /** Calls placed here; kept by the front. */
+  calls = 0;
+  /** False once the thread is gone or about to go: nothing is placed here. */
+  open = true;
+
+  constructor(index: number, incarnation: number, callsPerShard: number) {
+    this.index = index;
+    this.incarnation = incarnation;
+    this.layout = shardLayout(callsPerShard);
+    this.memory = shardMemory(this.layout);
+    this.views = viewsOf(this.memory);
+    const places = ringPlaces(this.layout);
+    this.ingress = new RingWriter(this.views, places.ingress);
+    this.egress = new RingReader(this.views, places.egress);
+    this.counters = counterBlock(this.memory.buffer, this.layout.countersAt);
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    this.workerPort = port2;
+    this.ingressBell = new Doorbell(this.views.words, words.ingressRung, port1);
+    this.egressBell = new Doorbell(this.views.words, words.egressRung, port1);
+  }
+
+  start(options: ShardOptions): ShardStart {
+    return {
+      index: this.index,
+      incarnation: this.incarnation,
+      memory: this.memory,
+      layout: this.layout,
+      port: this.workerPort,
+      epochMs: performance.timeOrigin,
+      options,
+    };
+  }
+
+  /** The task has begun and every handler is loaded. */
+  get ready(): boolean {
+    return this.open && Atomics.load(this.views.words, words.state) === ShardState.Ready;
+  }
+
+  get heartbeat(): number {
+    return Atomics.load(this.views.words, words.heartbeat);
+  }
+
+  /** Slot whose handler was running, or -1. */
+  get slotInHand(): number {
+    return Atomics.load(this.views.words, words.slotInHand) - 1;
+  }
+
+  /** The incarnation is over: its rings are never looked at again. */
+  close(): void {
+    this.open = false;
+    this.port.close();
+  }
+}
+
+/** The shard's ends of the same things, in the worker. */
+export function openShardSide(start: ShardStart) {
+  const views = viewsOf(start.memory);
+  const places = ringPlaces(start.layout);
+  return {
+    views,
+    ingress: new RingReader(views, places.ingress),
+    egress: new RingWriter(views, places.egress),
+    ingressBell: new Doorbell(views.words, words.ingressRung, start.port),
+    egressBell: new Doorbell(views.words, words.egressRung, start.port),
+    counters: counterBlock(start.memory.buffer, start.layout.countersAt),
+  };
+}

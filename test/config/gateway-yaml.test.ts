@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/load.js';
+import { settings } from '../../src/config/schema.js';
+import { folderWith } from './configured.js';
+
+const shipped = readFileSync(new URL('../../gateway.yaml', import.meta.url), 'utf8');
+/** Every setting switched on: comments have one space behind the #, settings none or more. */
+const uncommented = shipped.replace(/^( *)#(?! \S)(?=.*\S)/gm, '$1');
+const nothing = { flags: {}, environment: {} };
+
+describe('the shipped gateway.yaml', () => {
+  it('changes nothing as it stands', () => {
+    const withFile = loadConfig({ ...nothing, cwd: folderWith({ 'gateway.yaml': shipped }) });
+    const without = loadConfig({ ...nothing, cwd: folderWith({}) });
+    expect({ ...withFile, file: undefined }).toEqual(without);
+  });
+
+  it('is right with every commented setting switched on', () => {
+    const cwd = folderWith({
+      'gateway.yaml': uncommented,
+      'tls/cert.pem': '',
+      'tls/key.pem': '',
+      'handlers/support.js': '',
+    });
+    const config = loadConfig({ ...nothing, cwd });
+    expect(config.tls?.certFile).toBe(join(cwd, 'tls/cert.pem'));
+    expect(config.plivo.credentials).toBeDefined();
+    expect(config.routes).toEqual([
+      expect.objectContaining({ name: 'menu', to: ['+15551234567'] }),
+      {
+        name: 'support',
+        path: '/ws',
+        to: ['+15552223333', '+15552224444'],
+        from: ['+1212*', '+44*'],
+        handler: { kind: 'module', file: join(cwd, 'handlers/support.js') },
+        sampleRate: 24_000,
+      },
+      expect.objectContaining({ name: 'default', to: [], from: [] }),
+    ]);
+  });
+
+  it('shows every setting, and beside it the variable and the flag that set it', () => {
+    const tree: unknown = parse(uncommented);
+    for (const { path, env, flag } of settings) {
+      expect(valuesAt(tree, path), path).not.toHaveLength(0);
+      const notes = [env, flag].filter((name) => name !== undefined).join(', ');
+      expect(shipped, path).toContain(notes);
+    }
+  });
+});
+
+/** The values at a path in which `[]` stands for every item of a list. */
+function valuesAt(tree: unknown, path: string): readonly unknown[] {
+  let values: readonly unknown[] = [tree];
+  for (const part of path.split('.')) {
+    const name = part.replace('[]', '');
+    values = values
+      .map((value) => (value as Record<string, unknown>)[name])
+      .filter((value) => value !== undefined);
+    if (part.endsWith('[]')) values = values.flat();
+  }
+  return values;
+}

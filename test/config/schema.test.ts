@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { formatDuration, parseDuration } from '../../src/config/duration.js';
+import { nearestName } from '../../src/config/nearest.js';
+import { settings } from '../../src/config/schema.js';
+
+describe('the list of settings', () => {
+  it('has every setting with its default, environment variable and flag', () => {
+    const rows = settings.map(({ path, env, flag, default: usual }) =>
+      [path, usual ?? '', env ?? '', flag ?? ''].join(' | '),
+    );
+    expect(rows).toEqual([
+      'host | 0.0.0.0 | HOST | --host',
+      'port | 8080 | PORT | --port',
+      'admin.host | 127.0.0.1 | ADMIN_HOST | --admin-host',
+      'admin.port | 9464 | ADMIN_PORT | --admin-port',
+      'tls.cert |  |  | ',
+      'tls.key |  |  | ',
+      'plivo.authId |  | PLIVO_AUTH_ID | ',
+      'plivo.authToken |  | PLIVO_AUTH_TOKEN | ',
+      'plivo.apiUrl | https://api.plivo.com | PLIVO_API_URL | ',
+      'shards | auto | SHARDS | --shards',
+      'limits.calls | 2000 |  | ',
+      'playout.lead | 200ms |  | ',
+      'playout.chunk | 20ms |  | ',
+      'playout.queue | 60s |  | ',
+      'drain.timeout | 300s |  | ',
+      'log.level | info | LOG_LEVEL | --log-level',
+      'log.format | auto | LOG_FORMAT | ',
+      'privacy | masked |  | ',
+      'routes | echo for every call |  | ',
+      "routes[].name | the handler's name |  | ",
+      'routes[].path | both |  | ',
+      'routes[].to | any |  | ',
+      'routes[].from | any |  | ',
+      'routes[].handler | required |  | ',
+      'routes[].sampleRate | 16000 |  | ',
+    ]);
+  });
+
+  it('describes each in one line that a table can hold', () => {
+    for (const { path, description } of settings) {
+      expect(description, path).toMatch(/^[^\n|]{10,90}$/);
+    }
+  });
+});
+
+describe('durations', () => {
+  it.each([
+    ['0s', 0],
+    ['20ms', 20],
+    ['1500ms', 1_500],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['24h', 86_400_000],
+  ])('%s is written and read back', (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+    expect(formatDuration(ms)).toBe(text);
+  });
+
+  it.each(['', '5', 's', '1.5s', '-1s', '5 s', '5S', '5sec', '1h30m', ' 5s', '9999999999s'])(
+    '%j is none',
+    (text) => {
+      expect(parseDuration(text)).toBeUndefined();
+    },
+  );
+});
+
+describe('the nearest name', () => {
+  const names = ['port', 'host', 'sampleRate', 'authToken'];
+
+  it.each([
+    ['prot', 'port'],
+    ['ports', 'port'],
+    ['PORT', 'port'],
+    ['sample_rate', 'sampleRate'],
+    ['samplerat', 'sampleRate'],
+    ['auth-tokens', 'authToken'],
+  ])('to %s is %s', (found, name) => {
+    expect(nearestName(found, names)).toBe(name);
+  });
+
+  it.each(['', 'x', 'sort-of', 'a'.repeat(1_000)])('to %j is none', (found) => {
+    expect(nearestName(found, names)).toBeUndefined();
+  });
+});

@@ -1,0 +1,442 @@
+import { type EndReason, endReasons, errorText, GatewayError } from '../../src/errors.js';
+import {
+  checkpointNameBytesMax,
+  dtmfDigitsMax,
+  isAudioRate,
+  lastWordGraceMs,
+  startTimeoutMs,
+  transferTimeoutMs,
+} from '../../src/limits.js';
+import {
+  type PlivoMessage,
+  readMessage,
+  type StartMessage,
+  sendDtmfText,
+  type Track,
+} from '../../src/plivo/messages.js';
+import { StreamCodec } from '../../src/serializer/stream-codec.js';
+import { counter, type DropReason, drop } from '../../src/shard/counters.js';
+import { words } from '../../src/shard/layout.js';
+import { type ClosedBody, type OpenBody, RecordKind } from '../../src/shard/record.js';
+import type { LoadedRoute, ShardContext } from '../shard-context.js';
+import { SessionCall } from './call.js';
+import { Playout } from './playout.js';
+
+/** A session only moves forward. */
+const SessionState = {
+  /** The socket is open, no `start` yet. */
+  Opening: 0,
+  Live: 1,
+  /** `end()` was called: playing out, waiting for the last word to be heard. */
+  Ending: 2,
+  /** A hang-up or a close was asked for; nothing is delivered any more. */
+  Leaving: 3,
+  Closed: 4,
+} as const;
+
+/** What a session has from its `start` on. */
+interface Stream {
+  readonly start: StartMessage;
+  readonly call: SessionCall;
+  readonly codec: StreamCodec;
+  readonly playout: Playout;
+}
+
+const digitsPattern = new RegExp(`^[0-9*#A-D]{1,${dtmfDigitsMax}}$`);
+
+/** A shard's state for one stream: reads its messages, runs its handler, owns its codec and playout. */
+export class Session {
+  readonly slot: number;
+  readonly generation: number;
+  readonly #context: ShardContext;
+  readonly #route: LoadedRoute;
+  readonly #open: OpenBody;
+  readonly #openedMs: number;
+  #state: number = SessionState.Opening;
+  #stream: Stream | undefined;
+  #lastWord: string | undefined;
+  #deadlineMs = 0;
+  #transfer: { readonly settle: (ok: boolean) => void; readonly deadlineMs: number } | undefined;
+  #transferAsked: Promise<boolean> | undefined;
+  #interrupted: string[] = [];
+  readonly #logged = new Set<DropReason>();
+  #mediaIn = 0;
+  #drops = 0;
+
+  constructor(context: ShardContext, slot: number, generation: number, open: OpenBody) {
+    this.#context = context;
+    this.slot = slot;
+    this.generation = generation;
+    this.#open = open;
+    this.#route = context.routes[open.route]!;
+    this.#openedMs = context.clock.nowMs();
+  }
+
+  // ---- what comes in -------------------------------------------------------------------------------------------
+
+  /** One WebSocket message, in place in the ring. */
+  message(at: number, bytes: number, binary: boolean): void {
+    const { scan } = this.#context;
+    if (!scan.scan(at, bytes)) {
+      this.#parsed(at, bytes, binary);
+    } else if (this.#stream === undefined) {
+      this.#drop('before-start', 'media before start');
+    } else {
+      this.#media(this.#stream, scan.payloadAt, scan.payloadBytes, scan.inbound ? 'inbound' : 'outbound');
+    }
+  }
+
+  #media(stream: Stream, payloadAt: number, payloadBytes: number, track: Track): void {
+    if (this.#state >= SessionState.Leaving) return;
+    const count = stream.codec.decode(payloadAt, payloadBytes, track);
+    if (count < 0) {
+      this.#drop('bad-payload', 'media whose payload is not base64, or holds half a sample');
+      return;
+    }
+    this.#mediaIn += 1;
+    this.#context.values[counter.mediaIn]! += 1;
+    const handler = this.#route.loaded;
+    if (this.#state !== SessionState.Live || count === 0 || handler.audio === undefined) return;
+    const samples = this.#context.scratch.samples(count);
+    this.#context.words[words.slotInHand] = this.slot + 1;
+    try {
+      const result = handler.audio(stream.call, samples, track);
+      if (result !== undefined) this.#watch(result);
+    } catch (thrown) {
+      this.#failed('audio', thrown);
+    }
+    this.#context.words[words.slotInHand] = 0;
+  }
+
+  /** Everything that the scan did not take for media. */
+  #parsed(at: number, bytes: number, binary: boolean): void {
+    const text = this.#context.scratch.read(at, bytes);
+    const message = readMessage(text);
+    if (message.event === 'unreadable') {
+      if (binary) this.#drop('binary-message', 'a binary message that is no JSON of Plivo');
+      else this.#drop(message.reason, message.detail);
+      return;
+    }
+    this.#context.values[counter.messagesIn]! += 1;
+    if (message.event === 'start') this.#start(message, text);
+    else if (this.#stream === undefined) this.#drop('before-start', `${message.event} before start`);
+    else if (this.#state < SessionState.Leaving) this.#known(this.#stream, message);
+  }
+
+  #known(stream: Stream, message: Exclude<PlivoMessage, StartMessage>): void {
+    switch (message.event) {
+      case 'media': {
+        const { scratch } = this.#context;
+        const bytes = scratch.write(message.payload);
+        return this.#media(stream, scratch.textAt, bytes, message.track);
+      }
+      case 'dtmf':
+        this.#context.values[counter.digitsIn]! += 1;
+        if (this.#state === SessionState.Live) {
+          this.#invoke('dtmf', (handler) => handler.dtmf?.(stream.call, message.digit));
+        }
+        return;
+      case 'playedStream':
+        return this.#played(stream, message.name);
+      case 'clearedAudio':
+        return;
+      case 'stop':
+        return this.#close('stream-stopped', message.reason);
+    }
+  }
+
+  #start(start: StartMessage, message: string): void {
+    if (this.#state !== SessionState.Opening) {
+      this.#drop('duplicate-start', 'a second start');
+      return;
+    }
+    const { scratch, outbox, values, options } = this.#context;
+    const { slot, generation } = this;
+    const call = new SessionCall(this, start, this.#open.facts, this.#route);
+    try {
+      const codec = new StreamCodec(scratch, start.format, this.#route.sampleRate);
+      const place = { slot, generation, streamId: start.streamId };
+      const playout = new Playout(codec, scratch, outbox, values, place, options.playout);
+      this.#stream = { start, call, codec, playout };
+    } catch (thrown) {
+      this.#context.log.error({ callId: start.callId, err: thrown }, 'no room for another call');
+      this.#close('shard-overrun', errorText(thrown));
+      return;
+    }
+    this.#state = SessionState.Live;
+    const { callId, streamId, accountId } = start;
+    outbox.life(RecordKind.Started, slot, generation, { callId, streamId, accountId, message });
+    this.#logStart(start);
+    this.#invoke('start', (handler) => handler.start?.(call));
+  }
+
+  #played(stream: Stream, wireName: string): void {
+    const name = stream.playout.played(wireName);
+    if (name === undefined) {
+      this.#drop('unknown-checkpoint', 'playedStream for a checkpoint that is not waited for');
+      return;
+    }
+    this.#context.values[counter.checkpointsPlayed]! += 1;
+    if (this.#state === SessionState.Ending) {
+      if (wireName === this.#lastWord) this.#hangup('app-end', 0);
+    } else {
+      this.#invoke('played', (handler) => handler.played?.(stream.call, name, false));
+    }
+  }
+
+  // ---- what the front says -------------------------------------------------------------------------------------
+
+  /** An operator's hang-up is already on its way; the deadline of a drain ends the call gracefully. */
+  ended(reason: EndReason): void {
+    if (this.#state >= SessionState.Leaving) return;
+    if (reason === 'operator') this.#leaving();
+    else if (this.#stream === undefined) this.#close(reason);
+    else this.#finish(reason);
+  }
+
+  transferred(ok: boolean): void {
+    this.#transfer?.settle(ok);
+    if (ok) this.#leaving();
+  }
+
+  /** The socket is gone: the last thing that happens here. */
+  closed(body: ClosedBody): void {
+    if (this.#state === SessionState.Closed) return;
+    this.#state = SessionState.Closed;
+    const reason = body.reason as EndReason;
+    this.#transfer?.settle(reason === 'app-transfer');
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#invoke('end', (handler) => handler.end?.(stream.call, reason));
+    stream.codec.close();
+    stream.playout.close();
+    this.#logEnd(stream, reason, body.code);
+  }
+
+  /** Our own code failed in this call. */
+  defect(): void {
+    if (this.#stream === undefined) this.#close('gateway-error');
+    else if (this.#state < SessionState.Leaving) this.#hangup('gateway-error', 0);
+  }
+
+  /** Called on every fourth tick. */
+  tick(nowMs: number): void {
+    if (this.#state === SessionState.Opening && nowMs - this.#openedMs >= startTimeoutMs) {
+      this.#close('no-start', `no start within ${startTimeoutMs / 1_000} s`);
+    }
+    if (this.#interrupted.length > 0) this.#tellInterrupted();
+    if (this.#transfer !== undefined && nowMs >= this.#transfer.deadlineMs) {
+      this.#transfer.settle(false);
+    }
+    if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
+      this.#stream?.playout.tick(nowMs);
+    }
+    if (this.#state === SessionState.Ending && nowMs >= this.#deadlineMs) this.#leaving();
+  }
+
+  #tellInterrupted(): void {
+    const names = this.#interrupted;
+    this.#interrupted = [];
+    const call = this.#stream?.call;
+    if (call === undefined || this.#state !== SessionState.Live) return;
+    for (const name of names) {
+      this.#invoke('played', (handler) => handler.played?.(call, name, true));
+    }
+  }
+
+  // ---- what the handler asks for (docstrings in src/handler.ts) ------------------------------------------------
+
+  queuedMs(): number {
+    return this.#stream?.playout.remainingMs(this.#context.clock.nowMs()) ?? 0;
+  }
+
+  play(samples: Int16Array, rate: number): boolean {
+    const stream = this.#speaking();
+    if (stream === undefined) return false;
+    if (!(samples instanceof Int16Array) || !isAudioRate(rate)) {
+      return this.#refuse('bad-argument', 'play takes an Int16Array and a supported rate');
+    }
+    if (stream.start.tracks.includes('outbound')) {
+      return this.#refuse('one-way', 'play on a one-way stream (its tracks include outbound)');
+    }
+    return stream.playout.play(samples, rate, this.#context.clock.nowMs());
+  }
+
+  clear(): void {
+    const stream = this.#speaking();
+    if (stream === undefined) return;
+    this.#interrupted.push(...stream.playout.clear(this.#context.clock.nowMs()));
+  }
+
+  checkpoint(name: string): boolean {
+    const stream = this.#speaking();
+    if (stream === undefined) return false;
+    if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > checkpointNameBytesMax) {
+      return this.#refuse('bad-argument', 'checkpoint takes a name of 1 to 128 bytes');
+    }
+    return stream.playout.checkpoint(name, this.#context.clock.nowMs()) !== undefined;
+  }
+
+  sendDtmf(digits: string): boolean {
+    if (this.#speaking() === undefined) return false;
+    if (typeof digits !== 'string' || !digitsPattern.test(digits)) {
+      return this.#refuse('bad-argument', `sendDtmf takes 1 to ${dtmfDigitsMax} of 0-9 * # A-D`);
+    }
+    return this.#context.outbox.control(this.slot, this.generation, sendDtmfText(digits));
+  }
+
+  end(): void {
+    if (this.#state === SessionState.Live) this.#finish('app-end');
+  }
+
+  cancel(): void {
+    if (this.#stream === undefined || this.#state >= SessionState.Leaving) return;
+    this.#stream.playout.clear(this.#context.clock.nowMs());
+    this.#hangup('app-cancel', 0);
+  }
+
+  leave(): void {
+    if (this.#state === SessionState.Live) this.#close('app-leave');
+  }
+
+  transfer(url: string): Promise<boolean> {
+    if (this.#state !== SessionState.Live) return Promise.resolve(false);
+    if (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
+      return Promise.resolve(this.#refuse('bad-argument', 'transfer takes an http(s) URL'));
+    }
+    this.#transferAsked ??= new Promise<boolean>((resolve) => {
+      const settle = (ok: boolean): void => {
+        this.#transfer = undefined;
+        this.#transferAsked = undefined;
+        resolve(ok);
+      };
+      this.#transfer = { settle, deadlineMs: this.#context.clock.nowMs() + transferTimeoutMs };
+      this.#context.outbox.life(RecordKind.Transfer, this.slot, this.generation, { url });
+    });
+    return this.#transferAsked;
+  }
+
+  // ---- endings -------------------------------------------------------------------------------------------------
+
+  /** Graceful: the hang-up is asked for now, due when all has surely been heard; the last word makes it due. */
+  #finish(reason: EndReason): void {
+    const stream = this.#stream!;
+    const nowMs = this.#context.clock.nowMs();
+    this.#state = SessionState.Ending;
+    const remainingMs = stream.playout.remainingMs(nowMs);
+    if (remainingMs <= 0 && stream.playout.frames === 0) {
+      this.#hangup(reason, 0);
+      return;
+    }
+    this.#lastWord = stream.playout.checkpoint('last-word', nowMs);
+    const boundMs = Math.ceil(remainingMs) + lastWordGraceMs;
+    this.#deadlineMs = nowMs + boundMs;
+    this.#askHangup(reason, boundMs);
+  }
+
+  #hangup(reason: EndReason, inMs: number): void {
+    this.#askHangup(reason, inMs);
+    this.#leaving();
+  }
+
+  #askHangup(reason: EndReason, inMs: number): void {
+    const { slot, generation } = this;
+    this.#context.outbox.life(RecordKind.Hangup, slot, generation, { reason, inMs });
+  }
+
+  #close(reason: EndReason, detail = ''): void {
+    if (this.#state >= SessionState.Leaving) return;
+    const { slot, generation } = this;
+    this.#context.outbox.life(RecordKind.Close, slot, generation, { reason, detail });
+    this.#leaving();
+  }
+
+  #leaving(): void {
+    if (this.#state < SessionState.Leaving) this.#state = SessionState.Leaving;
+  }
+
+  // ---- the handler ---------------------------------------------------------------------------------------------
+
+  #invoke(name: string, callback: (handler: LoadedRoute['loaded']) => unknown): void {
+    this.#context.words[words.slotInHand] = this.slot + 1;
+    try {
+      const result = callback(this.#route.loaded);
+      if (result !== undefined) this.#watch(result);
+    } catch (thrown) {
+      this.#failed(name, thrown);
+    }
+    this.#context.words[words.slotInHand] = 0;
+  }
+
+  /** A promise's rejection is charged to this call. */
+  #watch(result: unknown): void {
+    if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function') return;
+    Promise.resolve(result).catch((thrown: unknown) => this.#failed('a promise', thrown));
+  }
+
+  #failed(where: string, thrown: unknown): void {
+    const { log, values } = this.#context;
+    values[counter.handlerErrors]! += 1;
+    const callId = this.#stream?.start.callId;
+    const err = thrown instanceof Error ? thrown : new GatewayError('HANDLER_THREW', errorText(thrown));
+    log.error({ callId, route: this.#route.name, err }, `handler failed in ${where}; its call ends`);
+    if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
+      this.#hangup('handler-error', 0);
+    }
+  }
+
+  #speaking(): Stream | undefined {
+    if (this.#state === SessionState.Live) return this.#stream;
+    this.#context.values[drop['after-end']]! += 1;
+    return undefined;
+  }
+
+  // ---- counting and logging ------------------------------------------------------------------------------------
+
+  #refuse(reason: DropReason, detail: string): false {
+    this.#drop(reason, detail);
+    return false;
+  }
+
+  #drop(reason: DropReason, detail: string): void {
+    this.#context.values[drop[reason]]! += 1;
+    this.#drops += 1;
+    if (this.#logged.has(reason)) return;
+    this.#logged.add(reason);
+    const callId = this.#stream?.start.callId;
+    this.#context.log.warn({ callId, reason }, `dropped: ${detail} (logged once per call)`);
+  }
+
+  #logStart({ callId, streamId, format, tracks }: StartMessage): void {
+    const { from, to } = this.#open.facts;
+    this.#context.log.info(
+      {
+        callId,
+        streamId,
+        route: this.#route.name,
+        ...(from !== '' && { from }),
+        ...(to !== '' && { to }),
+        format: `${format.encoding}/${format.sampleRate}`,
+        ...(tracks.includes('outbound') && { tracks: tracks.join(',') }),
+      },
+      'call started',
+    );
+  }
+
+  #logEnd({ start, playout }: Stream, reason: EndReason, closeCode: number): void {
+    const seconds = (this.#context.clock.nowMs() - this.#openedMs) / 1_000;
+    this.#context.log.info(
+      {
+        callId: start.callId,
+        reason,
+        fault: endReasons[reason],
+        closeCode,
+        seconds,
+        mediaIn: this.#mediaIn,
+        mediaOut: playout.frames,
+        drops: this.#drops,
+      },
+      'call ended',
+    );
+  }
+}

@@ -1,0 +1,26 @@
+import type { Log } from '../src/log.js';
+import type { MediaScan } from '../src/serializer/media-scan.js';
+import type { Scratch } from '../src/serializer/stream-codec.js';
+import type { ShardOptions, ShardRoute } from '../src/shard/shard.js';
+import type { Handler } from '../src/handler.js';
+import type { ShardClock } from './clock.js';
+import type { Outbox } from './outbox.js';
+
+/** A route with its handler loaded. */
+export interface LoadedRoute extends ShardRoute {
+  readonly loaded: Handler;
+}
+
+/** What all sessions of one shard share. */
+export interface ShardContext {
+  readonly routes: readonly LoadedRoute[];
+  readonly options: ShardOptions;
+  readonly scratch: Scratch;
+  readonly scan: MediaScan;
+  readonly outbox: Outbox;
+  readonly clock: ShardClock;
+  readonly log: Log;
+  /** Int32 view of the shard's memory, for the slot in hand. */
+  readonly words: Int32Array;
+  readonly values: Float64Array;
+}

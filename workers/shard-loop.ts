@@ -1,0 +1,151 @@
+import { denseRecords, recordsPerBatchMax, tickMs, tickPhases } from '../src/limits.js';
+import { elapsedUs } from '../src/shard/clock.js';
+import { counter, histogram, observe } from '../src/shard/counters.js';
+import { Waiter } from '../src/shard/doorbell.js';
+import { ShardState, words } from '../src/shard/layout.js';
+import {
+  type ClosedBody,
+  type EndBody,
+  type OpenBody,
+  RecordKind,
+  type TransferredBody,
+} from '../src/shard/record.js';
+import type { RingReader } from '../src/shard/ring.js';
+import type { openShardSide, ShardStart } from '../src/shard/shard.js';
+import type { EndReason } from '../src/errors.js';
+import { Session } from './session/session.js';
+import { SessionTable } from './session/session-table.js';
+import type { ShardContext } from './shard-context.js';
+
+/** Takes records in batches, hands each to its session, wakes the front once per batch; and ticks. */
+export class ShardLoop {
+  readonly #context: ShardContext;
+  readonly #ingress: RingReader;
+  readonly #sessions: SessionTable;
+  readonly #waiter: Waiter;
+  readonly #ticker: NodeJS.Timeout;
+  readonly #drained: () => void;
+  #phase = 0;
+  #draining = false;
+
+  /** `drained` is called once, when a drain was asked for and the last session has ended. */
+  constructor(
+    context: ShardContext,
+    side: ReturnType<typeof openShardSide>,
+    start: ShardStart,
+    drained: () => void,
+  ) {
+    this.#context = context;
+    this.#ingress = side.ingress;
+    this.#sessions = new SessionTable(context.options.slots);
+    this.#drained = drained;
+    this.#waiter = new Waiter(
+      side.ingressBell,
+      start.port,
+      () => this.#look(),
+      () => this.#ingress.waiting,
+      denseRecords,
+    );
+    this.#ticker = setInterval(() => this.#tick(), tickMs);
+  }
+
+  #look(): number {
+    const { clock, outbox, values } = this.#context;
+    const ingress = this.#ingress;
+    const nowUs = clock.enter();
+    let records = 0;
+    while (records < recordsPerBatchMax && ingress.next()) {
+      records += 1;
+      observe(values, histogram.ingressWait, elapsedUs(ingress.stampUs, nowUs));
+      clock.setCause(ingress.stampUs);
+      try {
+        this.#record(ingress);
+      } catch (thrown) {
+        this.#defect(ingress.slot, ingress.generation, thrown);
+      }
+    }
+    ingress.release();
+    outbox.flush();
+    const endUs = clock.leave();
+    if (records > 0) {
+      values[counter.batches]! += 1;
+      observe(values, histogram.batchTime, elapsedUs(nowUs, endUs));
+    }
+    this.#finishDrain();
+    return records;
+  }
+
+  #record(record: RingReader): void {
+    const { kind, slot, generation } = record;
+    if (kind === RecordKind.Message || kind === RecordKind.BinaryMessage) {
+      const session = this.#sessions.get(slot, generation);
+      if (session === undefined) this.#stale();
+      else session.message(record.at, record.bytes, kind === RecordKind.BinaryMessage);
+      return;
+    }
+    this.#life(kind, slot, generation, record);
+  }
+
+  #life(kind: number, slot: number, generation: number, record: RingReader): void {
+    if (kind === RecordKind.Drain) {
+      this.#draining = true;
+      return;
+    }
+    const body = JSON.parse(this.#context.scratch.read(record.at, record.bytes)) as unknown;
+    if (kind === RecordKind.Open) {
+      this.#sessions.put(new Session(this.#context, slot, generation, body as OpenBody));
+      this.#countSessions();
+      return;
+    }
+    const session = this.#sessions.get(slot, generation);
+    if (session === undefined) {
+      this.#stale();
+      return;
+    }
+    switch (kind) {
+      case RecordKind.End:
+        return session.ended((body as EndBody).reason as EndReason);
+      case RecordKind.Transferred:
+        return session.transferred((body as TransferredBody).ok);
+      case RecordKind.Closed:
+        session.closed(body as ClosedBody);
+        this.#sessions.remove(session);
+        this.#countSessions();
+        return;
+    }
+  }
+
+  #tick(): void {
+    const { clock, outbox } = this.#context;
+    const { words: shared } = this.#context;
+    clock.enter();
+    this.#phase = (this.#phase + 1) % tickPhases;
+    this.#sessions.tick(this.#phase, tickPhases, clock.nowMs());
+    outbox.flush();
+    clock.leave();
+    Atomics.store(shared, words.heartbeat, (shared[words.heartbeat]! + 1) | 0);
+  }
+
+  /** An error of our own costs the call it happened in, and no other. */
+  #defect(slot: number, generation: number, thrown: unknown): void {
+    this.#context.log.error({ err: thrown }, 'the gateway failed in handling a call; the call ends');
+    this.#sessions.get(slot, generation)?.defect();
+  }
+
+  #stale(): void {
+    this.#context.values[counter.staleRecords]! += 1;
+  }
+
+  #countSessions(): void {
+    Atomics.store(this.#context.words, words.sessions, this.#sessions.count);
+  }
+
+  #finishDrain(): void {
+    if (!this.#draining || this.#sessions.count > 0) return;
+    this.#draining = false;
+    clearInterval(this.#ticker);
+    this.#waiter.stop();
+    Atomics.store(this.#context.words, words.state, ShardState.Drained);
+    this.#drained();
+  }
+}

@@ -1,0 +1,78 @@
+import { Kernel } from '../src/codec/kernel.js';
+import { GatewayError } from '../src/errors.js';
+import { type Log, openLog } from '../src/log.js';
+import { MediaScan } from '../src/serializer/media-scan.js';
+import { Scratch } from '../src/serializer/stream-codec.js';
+import { StampClock } from '../src/shard/clock.js';
+import { counter } from '../src/shard/counters.js';
+import { ShardState, words } from '../src/shard/layout.js';
+import { openShardSide, type ShardResult, type ShardStart } from '../src/shard/shard.js';
+import { ShardClock } from './clock.js';
+import { loadHandler } from './handler/load.js';
+import { Outbox } from './outbox.js';
+import type { LoadedRoute, ShardContext } from './shard-context.js';
+import { ShardLoop } from './shard-loop.js';
+
+/**
+ * One shard: Piscina's task that lasts as long as the thread. Imports nothing of the user's before the task begins,
+ * since a thread that fails before it is ready blocks the pool.
+ */
+export default async function shard(start: ShardStart): Promise<ShardResult> {
+  const { options } = start;
+  const log = openLog({ ...options.log, privacy: options.privacy });
+  const routes: LoadedRoute[] = [];
+  for (const route of options.routes) {
+    try {
+      routes.push({ ...route, loaded: await loadHandler(route) });
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError)) throw thrown;
+      start.port.close();
+      return { ok: false, problem: thrown.message };
+    }
+  }
+  const side = openShardSide(start);
+  const { memory, layout } = start;
+  const kernel = new Kernel({ memory, start: layout.kernelAt, end: layout.totalBytes });
+  const clock = new ShardClock(new StampClock(start.epochMs));
+  const values = side.counters;
+  const context: ShardContext = {
+    routes,
+    options,
+    scratch: new Scratch(kernel),
+    scan: new MediaScan(kernel.bytes),
+    outbox: new Outbox(side.egress, side.egressBell, clock, values),
+    clock,
+    log,
+    words: side.views.words,
+    values,
+  };
+  const guard = guardStrays(log, values);
+  await new Promise<void>((drained) => {
+    new ShardLoop(context, side, start, drained);
+    Atomics.store(context.words, words.state, ShardState.Ready);
+    side.egressBell.ring();
+  });
+  guard.remove();
+  side.egressBell.ring();
+  start.port.close();
+  return { ok: true };
+}
+
+/**
+ * A handler's own timers and unawaited promises belong to no call that could be named. Their errors are logged and
+ * counted; hundreds of other calls go on.
+ */
+function guardStrays(log: Log, values: Float64Array) {
+  const stray = (thrown: unknown): void => {
+    values[counter.strayErrors]! += 1;
+    log.error({ err: thrown }, 'a handler failed outside of its callbacks; all calls go on');
+  };
+  process.on('uncaughtException', stray);
+  process.on('unhandledRejection', stray);
+  return {
+    remove: () => {
+      process.off('uncaughtException', stray);
+      process.off('unhandledRejection', stray);
+    },
+  };
+}
