@@ -25,7 +25,10 @@ const reportMs = 10_000;
 export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<number> {
   const { front, pool, hangups, server, admin } = parts;
   front.draining = true;
-  log.info({ calls: front.calls, timeoutMs }, 'draining: new streams are refused, calls may finish');
+  log.info(
+    { calls: front.calls, timeoutMs },
+    'draining: new streams are refused, calls may finish',
+  );
   await empty(front, timeoutMs, log);
   const late = front.connections.count;
   if (late > 0) {

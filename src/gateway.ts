@@ -36,7 +36,10 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
   const callsPerShard = Math.ceil(config.limits.calls / config.shardCount);
   const values = counterBlock();
   const clock = new StampClock(performance.timeOrigin);
-  const instruments = new Instruments(routes.map((route) => route.name), version());
+  const instruments = new Instruments(
+    routes.map((route) => route.name),
+    version(),
+  );
 
   const client = new PlivoClient(config.plivo);
   const hangups = new HangupDispatcher(client, log, {
@@ -69,7 +72,8 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       transfer: async (callId, url) => {
         const result = await transfer(client, callId, url);
         instruments.transfers.inc({ outcome: result.ok ? 'ok' : 'failed' });
-        if (!result.ok) log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
+        if (!result.ok)
+          log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
         return result;
       },
     },

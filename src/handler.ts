@@ -1,5 +1,5 @@
-import type { Track } from './plivo/messages.js';
 import type { EndReason } from './errors.js';
+import type { Track } from './plivo/messages.js';
 
 export type { EndReason } from './errors.js';
 export type { Track } from './plivo/messages.js';

@@ -26,7 +26,9 @@ function announce(config: GatewayConfig, gateway: Gateway, log: Log): void {
   const from = config.file === undefined ? 'defaults' : config.file;
   log.info(`plivo-stream-gateway ${version()}, Node ${process.version}, configuration: ${from}`);
   log.info(`streams at ${scheme}://${host}:${gateway.port}/stream and /ws`);
-  log.info(`admin at http://${admin.host}:${gateway.adminPort} (/metrics /livez /readyz /api/calls)`);
+  log.info(
+    `admin at http://${admin.host}:${gateway.adminPort} (/metrics /livez /readyz /api/calls)`,
+  );
   for (const route of config.routes) log.info(`route ${route.name}: ${routeText(route)}`);
   log.info(`${shardCount} shard${shardCount === 1 ? '' : 's'}, up to ${limits.calls} calls; ready`);
   if (plivo.credentials === undefined) {

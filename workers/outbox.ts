@@ -50,7 +50,14 @@ export class Outbox {
   /** A message to Plivo that is not audio; false if there is no room. */
   control(slot: number, generation: number, text: string): boolean {
     const body = encoder.encode(text);
-    const sent = this.#ring.push(RecordKind.Control, slot, generation, body, this.#clock.causeUs(), true);
+    const sent = this.#ring.push(
+      RecordKind.Control,
+      slot,
+      generation,
+      body,
+      this.#clock.causeUs(),
+      true,
+    );
     this.#values[sent ? counter.messagesOut : drop['egress-full']]! += 1;
     this.#askFlush();
     return sent;

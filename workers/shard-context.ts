@@ -1,8 +1,8 @@
+import type { Handler } from '../src/handler.js';
 import type { Log } from '../src/log.js';
 import type { MediaScan } from '../src/serializer/media-scan.js';
 import type { Scratch } from '../src/serializer/stream-codec.js';
 import type { ShardOptions, ShardRoute } from '../src/shard/shard.js';
-import type { Handler } from '../src/handler.js';
 import type { ShardClock } from './clock.js';
 import type { Outbox } from './outbox.js';
 

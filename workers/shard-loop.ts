@@ -1,3 +1,4 @@
+import type { EndReason } from '../src/errors.js';
 import { denseRecords, recordsPerBatchMax, tickMs, tickPhases } from '../src/limits.js';
 import { elapsedUs } from '../src/shard/clock.js';
 import { counter, histogram, observe } from '../src/shard/counters.js';
@@ -12,7 +13,6 @@ import {
 } from '../src/shard/record.js';
 import type { RingReader } from '../src/shard/ring.js';
 import type { openShardSide, ShardStart } from '../src/shard/shard.js';
-import type { EndReason } from '../src/errors.js';
 import { Session } from './session/session.js';
 import { SessionTable } from './session/session-table.js';
 import type { ShardContext } from './shard-context.js';
@@ -128,7 +128,10 @@ export class ShardLoop {
 
   /** An error of our own costs the call it happened in, and no other. */
   #defect(slot: number, generation: number, thrown: unknown): void {
-    this.#context.log.error({ err: thrown }, 'the gateway failed in handling a call; the call ends');
+    this.#context.log.error(
+      { err: thrown },
+      'the gateway failed in handling a call; the call ends',
+    );
     this.#sessions.get(slot, generation)?.defect();
   }
 

@@ -19,7 +19,11 @@ export interface Readiness {
   readonly draining: boolean;
   readonly calls: number;
   readonly hangupsPending: number;
-  readonly shards: readonly { readonly shard: number; readonly ready: boolean; readonly calls: number }[];
+  readonly shards: readonly {
+    readonly shard: number;
+    readonly ready: boolean;
+    readonly calls: number;
+  }[];
 }
 
 /** What the admin listener shows and may ask for. */
@@ -55,7 +59,9 @@ export class AdminServer {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
         const why = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
         const remedy = 'stop the other program or set ADMIN_PORT';
-        reject(new GatewayError('LISTEN', `cannot listen on ${host}:${port} (admin): ${why}; ${remedy}`));
+        reject(
+          new GatewayError('LISTEN', `cannot listen on ${host}:${port} (admin): ${why}; ${remedy}`),
+        );
       });
       this.#server.listen({ host, port, exclusive: true }, () => {
         const address = this.#server.address();

@@ -20,6 +20,7 @@ const stepSamples = 16;
 const searchedLengthMax = 256;
 const scalesTried = 48;
 const scaleStep = 1 / 256;
+const errorCarried = +(process.env.EC ?? '0.5');
 
 /**
  * Rounds a prototype (its middle is 1, its zero crossings lie `period` taps apart) as large as int16
@@ -34,7 +35,10 @@ export function roundPrototype(
   period: number,
   stopBandEdge: number,
 ): RoundedFilter {
-  const scaleMax = Math.min(coefficientMax, coefficientSumMax / worstLaneSum(prototype, phases));
+  const scaleMax = Math.min(
+    coefficientMax,
+    (coefficientSumMax - prototype.length / phases) / worstLaneSum(prototype, phases),
+  );
   const trials = prototype.length > searchedLengthMax ? 1 : scalesTried;
   let best: Int16Array = new Int16Array();
   let bestGain = 0;
@@ -44,8 +48,8 @@ export function roundPrototype(
     const gain = 2 * Math.floor((scale * period) / phases / 2);
     const rounded = roundTaps(prototype, phases, gain);
     const peak = trials === 1 ? 0 : stopBandPeak(rounded, (2 * Math.PI * stopBandEdge) / period);
-    if (peak / gain >= bestPeak) continue;
-    bestPeak = peak / gain;
+    if (peak / gain / gain >= bestPeak) continue;
+    bestPeak = peak / gain / gain;
     best = rounded;
     bestGain = gain;
   }
@@ -73,8 +77,11 @@ function roundTaps(prototype: Float64Array, phases: number, gain: number): Int16
     }
     const scale = gain / sum;
     let missing = gain;
+    let carried = 0;
     for (const i of indices) {
-      rounded[i] = Math.round(prototype[i]! * scale);
+      const wanted = prototype[i]! * scale + carried;
+      rounded[i] = Math.round(wanted);
+      carried = errorCarried * (wanted - rounded[i]!);
       missing -= rounded[i]!;
     }
     const sign = Math.sign(missing);
@@ -94,6 +101,7 @@ function stopBandPeak(rounded: Int16Array, edge: number): number {
     k === 0 ? rounded[middle]! : rounded[middle + k]! + rounded[middle - k]!,
   );
   let peak = 0;
+  let power = 0;
   for (let point = 0; point <= points; point += 1) {
     const cosine = Math.cos(edge + ((Math.PI - edge) * point) / points);
     // cos((k + 1)x) = 2 cos(x) cos(kx) - cos((k - 1)x)
@@ -107,8 +115,9 @@ function stopBandPeak(rounded: Int16Array, edge: number): number {
       current = next;
     }
     peak = Math.max(peak, Math.abs(sum));
+    power += sum * sum;
   }
-  return peak;
+  return peak * Math.sqrt(power / points);
 }
 
 /** The taps that an output of one phase meets, oldest sample first. */

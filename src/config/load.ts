@@ -38,7 +38,8 @@ export function loadConfig(sources: ConfigSources): GatewayConfig {
     ...file.problems,
     ...fileProblems(file),
     ...overrides.flatMap(overrideProblems),
-    ...relationProblems(tree, origin),
+    // A file that could not be read may hold the other half of a pair.
+    ...(file.problems.length > 0 ? [] : relationProblems(tree, origin)),
   ];
   if (problems.length > 0) throw new GatewayError('CONFIG', problemsText(problems));
   return effective(gatewaySchema(file.directory).parse(tree), file.file);

@@ -121,7 +121,13 @@ export class Front implements SocketEvents, ShardRequests {
     const { values, clock } = this.#options;
     const egress = new Egress(shard, this.connections, this, values, clock);
     const look = (): number => egress.look();
-    const waiter = new Waiter(shard.egressBell, shard.port, look, () => egress.waiting, denseRecords);
+    const waiter = new Waiter(
+      shard.egressBell,
+      shard.port,
+      look,
+      () => egress.waiting,
+      denseRecords,
+    );
     this.#egress.set(shard, { egress, waiter });
     waiter.look();
   }
@@ -165,7 +171,10 @@ export class Front implements SocketEvents, ShardRequests {
   close(connection: Connection, body: EndBody): void {
     const reason = body.reason as EndReason;
     if (reason === 'no-start') {
-      this.#options.log.warn({ route: connection.route, reason }, `connection closed: ${body.detail}`);
+      this.#options.log.warn(
+        { route: connection.route, reason },
+        `connection closed: ${body.detail}`,
+      );
     }
     this.#end(connection, reason);
   }
@@ -246,7 +255,8 @@ export class Front implements SocketEvents, ShardRequests {
     for (const connection of this.connections) {
       const blockedMs = connection.blockedSinceMs > 0 ? nowMs - connection.blockedSinceMs : 0;
       if (blockedMs > slowReaderMs) this.#end(connection, 'slow-reader');
-      else if (nowMs >= connection.closeAtMs) this.#end(connection, connection.endReason ?? 'operator');
+      else if (nowMs >= connection.closeAtMs)
+        this.#end(connection, connection.endReason ?? 'operator');
     }
   }
 

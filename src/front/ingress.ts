@@ -68,7 +68,12 @@ export class Ingress {
     }
   }
 
-  #push({ shard, slot, generation }: Connection, kind: number, body: Uint8Array, control: boolean): boolean {
+  #push(
+    { shard, slot, generation }: Connection,
+    kind: number,
+    body: Uint8Array,
+    control: boolean,
+  ): boolean {
     if (!shard.open) return true;
     const { ingress } = shard;
     const wasClean = !ingress.unpublished;

@@ -1,5 +1,11 @@
 import type * as native from 'uWebSockets.js';
-import type { HttpRequest, HttpResponse, us_listen_socket, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type {
+  HttpRequest,
+  HttpResponse,
+  us_listen_socket,
+  us_socket_context_t,
+  WebSocket,
+} from 'uWebSockets.js';
 import { type GatewayConfig, streamPaths } from '../config/types.js';
 import { GatewayError } from '../errors.js';
 import { payloadBytesMax, socketIdleSeconds } from '../limits.js';
@@ -47,7 +53,12 @@ export class Server {
     return new Promise((resolve, reject) => {
       app.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
         if (socket === false) {
-          reject(new GatewayError('LISTEN', `cannot listen on ${host}:${port}: the port is in use, or not ours to take; stop the other program or set PORT`));
+          reject(
+            new GatewayError(
+              'LISTEN',
+              `cannot listen on ${host}:${port}: the port is in use, or not ours to take; stop the other program or set PORT`,
+            ),
+          );
           return;
         }
         this.#listening = socket;
@@ -66,7 +77,9 @@ export class Server {
     const { tls } = this.#config;
     const { App, SSLApp } = this.#native;
     const app =
-      tls === undefined ? App() : SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+      tls === undefined
+        ? App()
+        : SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
     for (const path of streamPaths) app.ws<SocketData>(path, this.#behavior(path));
     app.any('/*', (response, request) => this.#notFound(response, request));
     return app;
@@ -89,7 +102,8 @@ export class Server {
       message: (socket, message, isBinary) => {
         this.#events.message(socket.getUserData().connection, message, isBinary);
       },
-      drain: (socket: WebSocket<SocketData>) => this.#events.writable(socket.getUserData().connection),
+      drain: (socket: WebSocket<SocketData>) =>
+        this.#events.writable(socket.getUserData().connection),
       close: (socket, code) => {
         const { connection } = socket.getUserData();
         connection.socket = undefined;

@@ -140,7 +140,11 @@ export class HangupDispatcher implements HangupQueue {
       const answer = await this.#client.hangup(intent.callId);
       const verdict = hangupVerdict(answer.status);
       if (verdict !== 'retry') {
-        this.#settle(intent.callId, verdict, { ...intent, status: answer.status, answer: answer.text });
+        this.#settle(intent.callId, verdict, {
+          ...intent,
+          status: answer.status,
+          answer: answer.text,
+        });
       } else {
         if (answer.status === 429) this.#pause(answer.retryAfterMs ?? retryDelayMsMin);
         this.#retry(intent, `status ${answer.status}`, answer.retryAfterMs);

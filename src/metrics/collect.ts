@@ -1,4 +1,4 @@
-import { type Metric, type Registry } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import {
   addCounters,
   type CounterName,
@@ -44,18 +44,18 @@ const counters: readonly (readonly [string, string, CounterName])[] = [
   ['checkpoints_played_total', 'Checkpoints that were heard', 'checkpointsPlayed'],
   ['checkpoints_interrupted_total', 'Checkpoints cleared unheard', 'checkpointsInterrupted'],
   ['clears_total', 'Clears sent (barge-in)', 'clears'],
-  ['handler_errors_total', 'Throws and rejections of handlers, each ending its call', 'handlerErrors'],
+  [
+    'handler_errors_total',
+    'Throws and rejections of handlers, each ending its call',
+    'handlerErrors',
+  ],
   ['handler_stray_errors_total', 'Errors of handlers outside of their callbacks', 'strayErrors'],
   ['stale_records_total', 'Records for a connection that had just ended', 'staleRecords'],
   ['shard_batches_total', 'Batches of records handled by shards', 'batches'],
 ];
 
 const histograms: readonly (readonly [string, string, HistogramName])[] = [
-  [
-    'ring_wait_seconds',
-    'Time from a message at the front to its turn in the shard',
-    'ingressWait',
-  ],
+  ['ring_wait_seconds', 'Time from a message at the front to its turn in the shard', 'ingressWait'],
   ['shard_batch_seconds', 'Time a shard takes for one batch of records', 'batchTime'],
   [
     'audio_latency_seconds',
@@ -105,8 +105,18 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
   );
   const perShard = (value: (shard: Shard) => number) => (): Sample[] =>
     shards().map((shard) => ({ labels: { shard: shard.index }, value: value(shard) }));
-  add('gauge', 'shard_ready', '1 for a shard that takes calls', perShard((s) => (s.ready ? 1 : 0)));
-  add('gauge', 'shard_calls', 'Connections placed on a shard', perShard((shard) => shard.calls));
+  add(
+    'gauge',
+    'shard_ready',
+    '1 for a shard that takes calls',
+    perShard((s) => (s.ready ? 1 : 0)),
+  );
+  add(
+    'gauge',
+    'shard_calls',
+    'Connections placed on a shard',
+    perShard((shard) => shard.calls),
+  );
   add(
     'gauge',
     'shard_ingress_fill_ratio',

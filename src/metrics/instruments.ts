@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type EndReason, endReasonNames, endReasons } from '../errors.js';
 import { refusals } from '../front/admission.js';
 import { hangupOutcomes } from '../hangup/dispatcher.js';

@@ -117,7 +117,10 @@ export class ShardPool {
     if (first === 'ready') return;
     if (first === undefined) {
       abort.abort();
-      throw new GatewayError('SHARD_START', `shard ${shard.index} was not ready in ${shardReadyTimeoutMs / 1_000} s`);
+      throw new GatewayError(
+        'SHARD_START',
+        `shard ${shard.index} was not ready in ${shardReadyTimeoutMs / 1_000} s`,
+      );
     }
     throw new GatewayError('HANDLER_LOAD', first.ok ? 'a shard ended at once' : first.problem);
   }

@@ -1,5 +1,5 @@
-import { Resampler } from '../codec/resampler.js';
 import type { Kernel } from '../codec/kernel.js';
+import { Resampler } from '../codec/resampler.js';
 import { messageBytesMax } from '../limits.js';
 import type { MediaFormat, Track } from '../plivo/messages.js';
 

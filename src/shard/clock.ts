@@ -18,5 +18,5 @@ export class StampClock {
 /** Microseconds from one stamp to a later one; 0 if the clocks of two threads disagree by a hair. */
 export function elapsedUs(fromUs: number, toUs: number): number {
   const span = (toUs - fromUs) | 0;
-  return span > 0 ? span : 0;
+  return Math.max(span, 0);
 }

@@ -87,4 +87,5 @@ export const words = {
 
 export const ShardState = { Starting: 0, Ready: 1, Drained: 2 } as const;
 
-if (countersAt + counterBytes > ringsAt) throw new Error('counters must end before the rings begin');
+if (countersAt + counterBytes > ringsAt)
+  throw new Error('counters must end before the rings begin');

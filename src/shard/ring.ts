@@ -77,13 +77,7 @@ export class RingWriter {
   }
 
   /** Completes the record begun last; `bodyBytes` may be less than was asked for. */
-  commit(
-    kind: number,
-    slot: number,
-    generation: number,
-    bodyBytes: number,
-    stampUs: number,
-  ): void {
+  commit(kind: number, slot: number, generation: number, bodyBytes: number, stampUs: number): void {
     const bytes = (headerBytes + bodyBytes + 7) & ~7;
     const word = (this.#place.at + (this.#write & this.#mask)) >> 2;
     const words = this.#words;

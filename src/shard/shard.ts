@@ -3,7 +3,7 @@ import type { LogConfig, PlayoutConfig, Privacy } from '../config/types.js';
 import type { AudioRate } from '../limits.js';
 import { counterBlock } from './counters.js';
 import { Doorbell } from './doorbell.js';
-import { ShardState, type ShardLayout, shardLayout, shardMemory, words } from './layout.js';
+import { type ShardLayout, ShardState, shardLayout, shardMemory, words } from './layout.js';
 import { type MemoryViews, RingReader, RingWriter, viewsOf } from './ring.js';
 
 /** What a route means to a worker: which handler, at which rate. The index is the one in `open` records. */

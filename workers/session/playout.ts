@@ -1,7 +1,11 @@
 import type { PlayoutConfig } from '../../src/config/types.js';
 import { checkpointsPendingMax, playoutCatchUpMs, playPayloadBytesMax } from '../../src/limits.js';
 import { checkpointText, clearAudioText, playAudioEnds } from '../../src/plivo/messages.js';
-import { encodeSamplesMax, type Scratch, type StreamCodec } from '../../src/serializer/stream-codec.js';
+import {
+  encodeSamplesMax,
+  type Scratch,
+  type StreamCodec,
+} from '../../src/serializer/stream-codec.js';
 import { counter, drop } from '../../src/shard/counters.js';
 import type { Outbox } from '../outbox.js';
 import { ByteQueue } from './byte-queue.js';
@@ -165,7 +169,11 @@ export class Playout {
     kernel.copy(this.#headAt, this.#headBytes, at);
     kernel.encodeBase64(wireAt, bytes, at + this.#headBytes);
     kernel.copy(this.#headAt + this.#headBytes, this.#tailBytes, at + this.#headBytes + chars);
-    this.#outbox.commitAudio(this.#slot, this.#generation, this.#headBytes + chars + this.#tailBytes);
+    this.#outbox.commitAudio(
+      this.#slot,
+      this.#generation,
+      this.#headBytes + chars + this.#tailBytes,
+    );
     this.frames += 1;
     if (this.#checkpoints.length > 0) this.#sendCheckpoints();
   }

@@ -82,7 +82,12 @@ export class Session {
     } else if (this.#stream === undefined) {
       this.#drop('before-start', 'media before start');
     } else {
-      this.#media(this.#stream, scan.payloadAt, scan.payloadBytes, scan.inbound ? 'inbound' : 'outbound');
+      this.#media(
+        this.#stream,
+        scan.payloadAt,
+        scan.payloadBytes,
+        scan.inbound ? 'inbound' : 'outbound',
+      );
     }
   }
 
@@ -119,7 +124,8 @@ export class Session {
     }
     this.#context.values[counter.messagesIn]! += 1;
     if (message.event === 'start') this.#start(message, text);
-    else if (this.#stream === undefined) this.#drop('before-start', `${message.event} before start`);
+    else if (this.#stream === undefined)
+      this.#drop('before-start', `${message.event} before start`);
     else if (this.#state < SessionState.Leaving) this.#known(this.#stream, message);
   }
 
@@ -271,7 +277,11 @@ export class Session {
   checkpoint(name: string): boolean {
     const stream = this.#speaking();
     if (stream === undefined) return false;
-    if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > checkpointNameBytesMax) {
+    if (
+      typeof name !== 'string' ||
+      name === '' ||
+      Buffer.byteLength(name) > checkpointNameBytesMax
+    ) {
       return this.#refuse('bad-argument', 'checkpoint takes a name of 1 to 128 bytes');
     }
     return stream.playout.checkpoint(name, this.#context.clock.nowMs()) !== undefined;
@@ -378,8 +388,12 @@ export class Session {
     const { log, values } = this.#context;
     values[counter.handlerErrors]! += 1;
     const callId = this.#stream?.start.callId;
-    const err = thrown instanceof Error ? thrown : new GatewayError('HANDLER_THREW', errorText(thrown));
-    log.error({ callId, route: this.#route.name, err }, `handler failed in ${where}; its call ends`);
+    const err =
+      thrown instanceof Error ? thrown : new GatewayError('HANDLER_THREW', errorText(thrown));
+    log.error(
+      { callId, route: this.#route.name, err },
+      `handler failed in ${where}; its call ends`,
+    );
     if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
       this.#hangup('handler-error', 0);
     }
