@@ -1,9 +1,19 @@
 import type { Call } from '../../src/handler.js';
-import type { StartMessage, Track } from '../../src/plivo/messages.js';
+import {
+  audioRates,
+  checkpointNameBytesMax,
+  dtmfDigitsMax,
+  isAudioRate,
+} from '../../src/limits.js';
+import { type StartMessage, sendDtmfText, type Track } from '../../src/plivo/messages.js';
+import type { DropReason } from '../../src/shard/counters.js';
 import type { CallFacts } from '../../src/shard/record.js';
+import type { ShardContext } from '../shard-context.js';
 import type { Session } from './session.js';
 
-/** The face of a session towards its handler: facts, and commands that go on to the session. */
+const digitsPattern = new RegExp(`^[0-9*#A-D]{1,${dtmfDigitsMax}}$`);
+
+/** The face of a session towards its handler: facts, and commands, each looked at before it is carried out. */
 export class SessionCall implements Call {
   readonly id: string;
   readonly streamId: string;
@@ -19,14 +29,17 @@ export class SessionCall implements Call {
   readonly streamRate: number;
   readonly data: Record<string, unknown> = {};
   readonly #session: Session;
+  readonly #context: ShardContext;
 
   constructor(
     session: Session,
+    context: ShardContext,
     start: StartMessage,
     facts: CallFacts,
     route: { readonly name: string; readonly sampleRate: number },
   ) {
     this.#session = session;
+    this.#context = context;
     this.id = start.callId;
     this.streamId = start.streamId;
     this.accountId = start.accountId;
@@ -46,19 +59,43 @@ export class SessionCall implements Call {
   }
 
   play(samples: Int16Array, rate: number = this.sampleRate): boolean {
-    return this.#session.play(samples, rate);
+    const playout = this.#session.speaking();
+    if (playout === undefined) return false;
+    if (!(samples instanceof Int16Array) || !isAudioRate(rate)) {
+      return this.#refuse('bad-argument', `play takes an Int16Array and one of ${audioRates} Hz`);
+    }
+    if (this.#isOneWay) {
+      return this.#refuse('one-way', 'play on a one-way stream (its tracks include outbound)');
+    }
+    return playout.play(samples, rate, this.#context.clock.nowMs());
   }
 
   clear(): void {
-    this.#session.clear();
+    const playout = this.#session.speaking();
+    if (playout === undefined) return;
+    this.#session.interrupted(playout.clear(this.#context.clock.nowMs()));
   }
 
   checkpoint(name: string): boolean {
-    return this.#session.checkpoint(name);
+    const playout = this.#session.speaking();
+    if (playout === undefined) return false;
+    const bytes = typeof name === 'string' ? Buffer.byteLength(name) : 0;
+    if (bytes === 0 || bytes > checkpointNameBytesMax) {
+      const limit = `1 to ${checkpointNameBytesMax} bytes`;
+      return this.#refuse('bad-argument', `checkpoint takes a name of ${limit}`);
+    }
+    if (this.#isOneWay) return this.#refuse('one-way', 'checkpoint on a one-way stream');
+    return playout.checkpoint(name, this.#context.clock.nowMs()) !== undefined;
   }
 
   sendDtmf(digits: string): boolean {
-    return this.#session.sendDtmf(digits);
+    if (this.#session.speaking() === undefined) return false;
+    if (typeof digits !== 'string' || !digitsPattern.test(digits)) {
+      const limit = `1 to ${dtmfDigitsMax} of 0-9 * # A-D`;
+      return this.#refuse('bad-argument', `sendDtmf takes ${limit}`);
+    }
+    const { slot, generation } = this.#session;
+    return this.#context.outbox.control(slot, generation, sendDtmfText(digits));
   }
 
   end(): void {
@@ -70,10 +107,22 @@ export class SessionCall implements Call {
   }
 
   transfer(url: string): Promise<boolean> {
-    return this.#session.transfer(url);
+    if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) {
+      return this.#session.transfer(url);
+    }
+    return Promise.resolve(this.#refuse('bad-argument', 'transfer takes an http(s) URL'));
   }
 
   leave(): void {
     this.#session.leave();
+  }
+
+  /** Forbidden by Plivo together with a two-way stream (protocol reference, section 4.1). */
+  get #isOneWay(): boolean {
+    return this.tracks.includes('outbound');
+  }
+
+  #refuse(reason: DropReason, detail: string): false {
+    return this.#session.notes.drop(reason, detail);
   }
 }

@@ -1,26 +1,19 @@
-import { type EndReason, endReasons, errorText, GatewayError } from '../../src/errors.js';
-import {
-  checkpointNameBytesMax,
-  dtmfDigitsMax,
-  isAudioRate,
-  lastWordGraceMs,
-  startTimeoutMs,
-  transferTimeoutMs,
-} from '../../src/limits.js';
+import { type EndReason, errorText, GatewayError } from '../../src/errors.js';
+import { lastWordGraceMs, startTimeoutMs, transferTimeoutMs } from '../../src/limits.js';
 import {
   type PlivoMessage,
   readMessage,
   type StartMessage,
-  sendDtmfText,
   type Track,
 } from '../../src/plivo/messages.js';
 import { StreamCodec } from '../../src/serializer/stream-codec.js';
-import { counter, type DropReason, drop } from '../../src/shard/counters.js';
-import { words } from '../../src/shard/layout.js';
+import { counter, drop } from '../../src/shard/counters.js';
 import { type ClosedBody, type OpenBody, RecordKind } from '../../src/shard/record.js';
 import type { LoadedRoute, ShardContext } from '../shard-context.js';
 import { SessionCall } from './call.js';
+import { Callbacks } from './callbacks.js';
 import { Playout } from './playout.js';
+import { SessionNotes } from './session-notes.js';
 
 /** A session only moves forward. */
 const SessionState = {
@@ -42,8 +35,6 @@ interface Stream {
   readonly playout: Playout;
 }
 
-const digitsPattern = new RegExp(`^[0-9*#A-D]{1,${dtmfDigitsMax}}$`);
-
 /** A shard's state for one stream: reads its messages, runs its handler, owns its codec and playout. */
 export class Session {
   readonly slot: number;
@@ -59,9 +50,8 @@ export class Session {
   #transfer: { readonly settle: (ok: boolean) => void; readonly deadlineMs: number } | undefined;
   #transferAsked: Promise<boolean> | undefined;
   #interrupted: string[] = [];
-  readonly #logged = new Set<DropReason>();
-  #mediaIn = 0;
-  #drops = 0;
+  readonly notes: SessionNotes;
+  readonly #callbacks: Callbacks;
 
   constructor(context: ShardContext, slot: number, generation: number, open: OpenBody) {
     this.#context = context;
@@ -70,6 +60,11 @@ export class Session {
     this.#open = open;
     this.#route = context.routes[open.route]!;
     this.#openedMs = context.clock.nowMs();
+    const { log, values, words } = context;
+    this.notes = new SessionNotes(log, values, this.#route.name, this.#openedMs);
+    this.#callbacks = new Callbacks(this.#route.loaded, words, slot, (where, thrown) =>
+      this.#failed(where, thrown),
+    );
   }
 
   // ---- what comes in -------------------------------------------------------------------------------------------
@@ -80,7 +75,7 @@ export class Session {
     if (!scan.scan(at, bytes)) {
       this.#parsed(at, bytes, binary);
     } else if (this.#stream === undefined) {
-      this.#drop('before-start', 'media before start');
+      this.notes.drop('before-start', 'media before start');
     } else {
       this.#media(
         this.#stream,
@@ -95,22 +90,13 @@ export class Session {
     if (this.#state >= SessionState.Leaving) return;
     const count = stream.codec.decode(payloadAt, payloadBytes, track);
     if (count < 0) {
-      this.#drop('bad-payload', 'media whose payload is not base64, or holds half a sample');
+      this.notes.drop('bad-payload', 'media whose payload is not base64, or holds half a sample');
       return;
     }
-    this.#mediaIn += 1;
+    this.notes.mediaIn += 1;
     this.#context.values[counter.mediaIn]! += 1;
-    const handler = this.#route.loaded;
-    if (this.#state !== SessionState.Live || count === 0 || handler.audio === undefined) return;
-    const samples = this.#context.scratch.samples(count);
-    this.#context.words[words.slotInHand] = this.slot + 1;
-    try {
-      const result = handler.audio(stream.call, samples, track);
-      if (result !== undefined) this.#watch(result);
-    } catch (thrown) {
-      this.#failed('audio', thrown);
-    }
-    this.#context.words[words.slotInHand] = 0;
+    if (this.#state !== SessionState.Live || count === 0 || !this.#callbacks.hears) return;
+    this.#callbacks.audio(stream.call, this.#context.scratch.samples(count), track);
   }
 
   /** Everything that the scan did not take for media. */
@@ -118,14 +104,14 @@ export class Session {
     const text = this.#context.scratch.read(at, bytes);
     const message = readMessage(text);
     if (message.event === 'unreadable') {
-      if (binary) this.#drop('binary-message', 'a binary message that is no JSON of Plivo');
-      else this.#drop(message.reason, message.detail);
+      if (binary) this.notes.drop('binary-message', 'a binary message that is no JSON of Plivo');
+      else this.notes.drop(message.reason, message.detail);
       return;
     }
     this.#context.values[counter.messagesIn]! += 1;
     if (message.event === 'start') this.#start(message, text);
     else if (this.#stream === undefined)
-      this.#drop('before-start', `${message.event} before start`);
+      this.notes.drop('before-start', `${message.event} before start`);
     else if (this.#state < SessionState.Leaving) this.#known(this.#stream, message);
   }
 
@@ -139,7 +125,7 @@ export class Session {
       case 'dtmf':
         this.#context.values[counter.digitsIn]! += 1;
         if (this.#state === SessionState.Live) {
-          this.#invoke('dtmf', (handler) => handler.dtmf?.(stream.call, message.digit));
+          this.#callbacks.run('dtmf', (handler) => handler.dtmf?.(stream.call, message.digit));
         }
         return;
       case 'playedStream':
@@ -153,12 +139,12 @@ export class Session {
 
   #start(start: StartMessage, message: string): void {
     if (this.#state !== SessionState.Opening) {
-      this.#drop('duplicate-start', 'a second start');
+      this.notes.drop('duplicate-start', 'a second start');
       return;
     }
     const { scratch, outbox, values, options } = this.#context;
     const { slot, generation } = this;
-    const call = new SessionCall(this, start, this.#open.facts, this.#route);
+    const call = new SessionCall(this, this.#context, start, this.#open.facts, this.#route);
     try {
       const codec = new StreamCodec(scratch, start.format, this.#route.sampleRate);
       const place = { slot, generation, streamId: start.streamId };
@@ -172,21 +158,22 @@ export class Session {
     this.#state = SessionState.Live;
     const { callId, streamId, accountId } = start;
     outbox.life(RecordKind.Started, slot, generation, { callId, streamId, accountId, message });
-    this.#logStart(start);
-    this.#invoke('start', (handler) => handler.start?.(call));
+    this.notes.callId = callId;
+    this.notes.started(start, this.#open.facts);
+    this.#callbacks.run('start', (handler) => handler.start?.(call));
   }
 
   #played(stream: Stream, wireName: string): void {
     const name = stream.playout.played(wireName);
     if (name === undefined) {
-      this.#drop('unknown-checkpoint', 'playedStream for a checkpoint that is not waited for');
+      this.notes.drop('unknown-checkpoint', 'playedStream for a checkpoint that is not waited for');
       return;
     }
     this.#context.values[counter.checkpointsPlayed]! += 1;
     if (this.#state === SessionState.Ending) {
       if (wireName === this.#lastWord) this.#hangup('app-end', 0);
     } else {
-      this.#invoke('played', (handler) => handler.played?.(stream.call, name, false));
+      this.#callbacks.run('played', (handler) => handler.played?.(stream.call, name, false));
     }
   }
 
@@ -213,10 +200,10 @@ export class Session {
     this.#transfer?.settle(reason === 'app-transfer');
     const stream = this.#stream;
     if (stream === undefined) return;
-    this.#invoke('end', (handler) => handler.end?.(stream.call, reason));
+    this.#callbacks.run('end', (handler) => handler.end?.(stream.call, reason));
     stream.codec.close();
     stream.playout.close();
-    this.#logEnd(stream, reason, body.code);
+    this.notes.ended(reason, body.code, stream.playout.frames, this.#context.clock.nowMs());
   }
 
   /** Our own code failed in this call. */
@@ -246,53 +233,26 @@ export class Session {
     const call = this.#stream?.call;
     if (call === undefined || this.#state !== SessionState.Live) return;
     for (const name of names) {
-      this.#invoke('played', (handler) => handler.played?.(call, name, true));
+      this.#callbacks.run('played', (handler) => handler.played?.(call, name, true));
     }
   }
 
-  // ---- what the handler asks for (docstrings in src/handler.ts) ------------------------------------------------
+  // ---- what the handler asks for through its call (call.ts) ------------------------------------------------
+
+  /** What a command of the handler works on, or undefined and counted when the call is ending. */
+  speaking(): Playout | undefined {
+    if (this.#state === SessionState.Live) return this.#stream?.playout;
+    this.#context.values[drop['after-end']]! += 1;
+    return undefined;
+  }
 
   queuedMs(): number {
     return this.#stream?.playout.remainingMs(this.#context.clock.nowMs()) ?? 0;
   }
 
-  play(samples: Int16Array, rate: number): boolean {
-    const stream = this.#speaking();
-    if (stream === undefined) return false;
-    if (!(samples instanceof Int16Array) || !isAudioRate(rate)) {
-      return this.#refuse('bad-argument', 'play takes an Int16Array and a supported rate');
-    }
-    if (stream.start.tracks.includes('outbound')) {
-      return this.#refuse('one-way', 'play on a one-way stream (its tracks include outbound)');
-    }
-    return stream.playout.play(samples, rate, this.#context.clock.nowMs());
-  }
-
-  clear(): void {
-    const stream = this.#speaking();
-    if (stream === undefined) return;
-    this.#interrupted.push(...stream.playout.clear(this.#context.clock.nowMs()));
-  }
-
-  checkpoint(name: string): boolean {
-    const stream = this.#speaking();
-    if (stream === undefined) return false;
-    if (
-      typeof name !== 'string' ||
-      name === '' ||
-      Buffer.byteLength(name) > checkpointNameBytesMax
-    ) {
-      return this.#refuse('bad-argument', 'checkpoint takes a name of 1 to 128 bytes');
-    }
-    return stream.playout.checkpoint(name, this.#context.clock.nowMs()) !== undefined;
-  }
-
-  sendDtmf(digits: string): boolean {
-    if (this.#speaking() === undefined) return false;
-    if (typeof digits !== 'string' || !digitsPattern.test(digits)) {
-      return this.#refuse('bad-argument', `sendDtmf takes 1 to ${dtmfDigitsMax} of 0-9 * # A-D`);
-    }
-    return this.#context.outbox.control(this.slot, this.generation, sendDtmfText(digits));
+  /** Checkpoints that a clear has made void; the handler hears of them from the clock, not from within its `clear`. */
+  interrupted(checkpoints: readonly string[]): void {
+    this.#interrupted.push(...checkpoints);
   }
 
   end(): void {
@@ -311,9 +271,6 @@ export class Session {
 
   transfer(url: string): Promise<boolean> {
     if (this.#state !== SessionState.Live) return Promise.resolve(false);
-    if (typeof url !== 'string' || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
-      return Promise.resolve(this.#refuse('bad-argument', 'transfer takes an http(s) URL'));
-    }
     this.#transferAsked ??= new Promise<boolean>((resolve) => {
       const settle = (ok: boolean): void => {
         this.#transfer = undefined;
@@ -367,90 +324,13 @@ export class Session {
 
   // ---- the handler ---------------------------------------------------------------------------------------------
 
-  #invoke(name: string, callback: (handler: LoadedRoute['loaded']) => unknown): void {
-    this.#context.words[words.slotInHand] = this.slot + 1;
-    try {
-      const result = callback(this.#route.loaded);
-      if (result !== undefined) this.#watch(result);
-    } catch (thrown) {
-      this.#failed(name, thrown);
-    }
-    this.#context.words[words.slotInHand] = 0;
-  }
-
-  /** A promise's rejection is charged to this call. */
-  #watch(result: unknown): void {
-    if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function') return;
-    Promise.resolve(result).catch((thrown: unknown) => this.#failed('a promise', thrown));
-  }
-
   #failed(where: string, thrown: unknown): void {
-    const { log, values } = this.#context;
-    values[counter.handlerErrors]! += 1;
-    const callId = this.#stream?.start.callId;
-    const err =
+    this.#context.values[counter.handlerErrors]! += 1;
+    const error =
       thrown instanceof Error ? thrown : new GatewayError('HANDLER_THREW', errorText(thrown));
-    log.error(
-      { callId, route: this.#route.name, err },
-      `handler failed in ${where}; its call ends`,
-    );
+    this.notes.failed(where, error);
     if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
       this.#hangup('handler-error', 0);
     }
-  }
-
-  #speaking(): Stream | undefined {
-    if (this.#state === SessionState.Live) return this.#stream;
-    this.#context.values[drop['after-end']]! += 1;
-    return undefined;
-  }
-
-  // ---- counting and logging ------------------------------------------------------------------------------------
-
-  #refuse(reason: DropReason, detail: string): false {
-    this.#drop(reason, detail);
-    return false;
-  }
-
-  #drop(reason: DropReason, detail: string): void {
-    this.#context.values[drop[reason]]! += 1;
-    this.#drops += 1;
-    if (this.#logged.has(reason)) return;
-    this.#logged.add(reason);
-    const callId = this.#stream?.start.callId;
-    this.#context.log.warn({ callId, reason }, `dropped: ${detail} (logged once per call)`);
-  }
-
-  #logStart({ callId, streamId, format, tracks }: StartMessage): void {
-    const { from, to } = this.#open.facts;
-    this.#context.log.info(
-      {
-        callId,
-        streamId,
-        route: this.#route.name,
-        ...(from !== '' && { from }),
-        ...(to !== '' && { to }),
-        format: `${format.encoding}/${format.sampleRate}`,
-        ...(tracks.includes('outbound') && { tracks: tracks.join(',') }),
-      },
-      'call started',
-    );
-  }
-
-  #logEnd({ start, playout }: Stream, reason: EndReason, closeCode: number): void {
-    const seconds = (this.#context.clock.nowMs() - this.#openedMs) / 1_000;
-    this.#context.log.info(
-      {
-        callId: start.callId,
-        reason,
-        fault: endReasons[reason],
-        closeCode,
-        seconds,
-        mediaIn: this.#mediaIn,
-        mediaOut: playout.frames,
-        drops: this.#drops,
-      },
-      'call ended',
-    );
   }
 }

@@ -1,0 +1,57 @@
+import type { Call, Handler, Track } from '../../src/handler.js';
+import { words } from '../../src/shard/layout.js';
+
+/**
+ * Runs a handler's callbacks for one session. While one runs, the shared word says whose it is; a throw or a rejected
+ * promise is charged to this session and to no other.
+ */
+export class Callbacks {
+  readonly #handler: Handler;
+  readonly #words: Int32Array;
+  readonly #inHand: number;
+  readonly #failed: (where: string, thrown: unknown) => void;
+
+  constructor(
+    handler: Handler,
+    shared: Int32Array,
+    slot: number,
+    failed: (where: string, thrown: unknown) => void,
+  ) {
+    this.#handler = handler;
+    this.#words = shared;
+    this.#inHand = slot + 1;
+    this.#failed = failed;
+  }
+
+  get hears(): boolean {
+    return this.#handler.audio !== undefined;
+  }
+
+  /** The one callback that runs for every frame: no closure is made. */
+  audio(call: Call, samples: Int16Array, track: Track): void {
+    this.#words[words.slotInHand] = this.#inHand;
+    try {
+      const result = this.#handler.audio?.(call, samples, track);
+      if (result !== undefined) this.#watch('audio', result);
+    } catch (thrown) {
+      this.#failed('audio', thrown);
+    }
+    this.#words[words.slotInHand] = 0;
+  }
+
+  run(name: keyof Handler, callback: (handler: Handler) => unknown): void {
+    this.#words[words.slotInHand] = this.#inHand;
+    try {
+      const result = callback(this.#handler);
+      if (result !== undefined) this.#watch(name, result);
+    } catch (thrown) {
+      this.#failed(name, thrown);
+    }
+    this.#words[words.slotInHand] = 0;
+  }
+
+  #watch(name: string, result: unknown): void {
+    if (typeof (result as PromiseLike<unknown> | null)?.then !== 'function') return;
+    Promise.resolve(result).catch((thrown: unknown) => this.#failed(name, thrown));
+  }
+}
