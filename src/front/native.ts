@@ -10,7 +10,11 @@ import { GatewayError } from '../errors.js';
 export async function loadNative(): Promise<typeof native> {
   prepareNative();
   try {
-    return await import('uWebSockets.js');
+    const library = (await import('uWebSockets.js')) as typeof native & {
+      readonly default?: typeof native;
+    };
+    // The author's own package has everything on a default export, the repacked one by name.
+    return library.App === undefined && library.default !== undefined ? library.default : library;
   } catch (thrown) {
     const { platform, arch, version } = process;
     throw new GatewayError(
