@@ -41,8 +41,9 @@ interface KernelExports {
 }
 
 /**
- * The codec's WebAssembly functions over one shared memory, and the memory they work in. One per
- * thread; its states and buffers are reserved when a call opens and given back when it ends.
+ * The codec's WebAssembly functions over one shared memory, and the memory they work in. Its states and
+ * buffers are reserved when a call opens and given back when it ends. Only one kernel may work on a
+ * memory at a time, as each has its scratch area in the first 64 KiB.
  */
 export class Kernel {
   /** Over the whole memory. */

@@ -163,3 +163,13 @@ if (spawnSync('sox', ['--version']).status === 0) {
     });
   });
 }
+
+// CPython up to 3.12 has it.
+const audioop = `import audioop, sys; sys.stdout.buffer.write(audioop.lin2ulaw(sys.stdin.buffer.read(), 2))`;
+if (spawnSync('python3', ['-W', 'ignore', '-c', audioop], { input: '' }).status === 0) {
+  it('encodes all 65,536 samples to the same codes as audioop', () => {
+    const input = new Uint8Array(allSamples.buffer);
+    const python = spawnSync('python3', ['-W', 'ignore', '-c', audioop], { input });
+    expect(encode(allSamples)).toEqual(new Uint8Array(python.stdout));
+  });
+}

@@ -38,7 +38,7 @@ export class Workspace {
     const view = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
     this.kernel.bytes.set(view, this.source + shift);
     const target = this.target + shift;
-    const size = guardBytes + 3 * input.byteLength + 4_096;
+    const size = guardBytes + 6 * input.byteLength + 4_096;
     this.kernel.bytes.fill(guard, target - guardBytes, target + Math.min(size, roomBytes));
     const result = call(this.source + shift, target);
     const end = target + bytes(result);

@@ -9,7 +9,8 @@ const decodeBias: i32 = 0x84;
 @inline
 function sampleOf(code: u32): i32 {
   const inverted = ~code;
-  const magnitude = <i32>((((inverted & 15) << 3) + decodeBias) << ((inverted >> 4) & 7)) - decodeBias;
+  const position = ((inverted & 15) << 3) + decodeBias;
+  const magnitude = <i32>(position << ((inverted >> 4) & 7)) - decodeBias;
   return inverted & 0x80 ? -magnitude : magnitude;
 }
 
@@ -18,7 +19,10 @@ function sampleOf(code: u32): i32 {
 @inline
 function samplesLow(codes: v128): v128 {
   const inverted = v128.not(codes);
-  const magnitude = i16x8.sub(i16x8.extmul_low_i8x16_u(positions(inverted), powers(inverted)), i16x8.splat(<i16>decodeBias));
+  const magnitude = i16x8.sub(
+    i16x8.extmul_low_i8x16_u(positions(inverted), powers(inverted)),
+    i16x8.splat(<i16>decodeBias),
+  );
   const sign = i16x8.extend_low_i8x16_s(i8x16.shr_s(inverted, 7));
   return i16x8.sub(v128.xor(magnitude, sign), sign);
 }
@@ -27,7 +31,10 @@ function samplesLow(codes: v128): v128 {
 @inline
 function samplesHigh(codes: v128): v128 {
   const inverted = v128.not(codes);
-  const magnitude = i16x8.sub(i16x8.extmul_high_i8x16_u(positions(inverted), powers(inverted)), i16x8.splat(<i16>decodeBias));
+  const magnitude = i16x8.sub(
+    i16x8.extmul_high_i8x16_u(positions(inverted), powers(inverted)),
+    i16x8.splat(<i16>decodeBias),
+  );
   const sign = i16x8.extend_high_i8x16_s(i8x16.shr_s(inverted, 7));
   return i16x8.sub(v128.xor(magnitude, sign), sign);
 }
