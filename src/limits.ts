@@ -54,6 +54,9 @@ export const recordsPerBatchMax = 4_096;
 /** So many records in one look are dense traffic: the thread then looks by itself once a millisecond. */
 export const denseRecords = 4;
 
+/** Calls that a shard reserves memory for. */
+export const callsPerShardMax = 20_000;
+
 /** Half a second of the densest stream (L16 16 kHz and its JSON), per call: what a ring must hold. */
 const ringBytesPerCall = 25_000 / 2;
 const ringBytesMin = 64 * messageBytesMax;

@@ -1,4 +1,6 @@
+import { callsPerShardMax } from '../limits.js';
 import type { Tree } from './file.js';
+import { autoShards } from './kinds.js';
 import type { Origin, Path, Problem } from './problems.js';
 
 /** What must hold between settings. Looks at values that may still be wrong, each on its own. */
@@ -7,6 +9,7 @@ export function relationProblems(tree: Tree, originOf: (path: Path) => Origin): 
     ...pairProblems(tree, originOf, 'tls', ['cert', 'key']),
     ...pairProblems(tree, originOf, 'plivo', ['authId', 'authToken']),
     ...nameProblems(tree, originOf),
+    ...shardProblems(tree, originOf),
   ];
 }
 
@@ -42,6 +45,16 @@ function nameProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
     }
   }
   return problems;
+}
+
+/** A shard reserves memory for its share of the calls, and no thread could carry more. */
+function shardProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
+  const calls = isTree(tree.limits) ? tree.limits.calls : undefined;
+  const shards = typeof tree.shards === 'number' ? tree.shards : autoShards();
+  if (typeof calls !== 'number' || !(calls / shards > callsPerShardMax)) return [];
+  const path = ['limits', 'calls'];
+  const text = `${calls} calls on ${shards} shards: one takes ${callsPerShardMax} at most`;
+  return [{ path, text, origin: originOf(path) }];
 }
 
 function isTree(value: unknown): value is Tree {

@@ -74,15 +74,24 @@ export class Server {
   }
 
   #app(): native.TemplatedApp {
-    const { tls } = this.#config;
-    const { App, SSLApp } = this.#native;
-    const app =
-      tls === undefined
-        ? App()
-        : SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    const app = this.#bareApp();
     for (const path of streamPaths) app.ws<SocketData>(path, this.#behavior(path));
     app.any('/*', (response, request) => this.#notFound(response, request));
     return app;
+  }
+
+  #bareApp(): native.TemplatedApp {
+    const { tls } = this.#config;
+    if (tls === undefined) return this.#native.App();
+    try {
+      return this.#native.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+    } catch (thrown) {
+      throw new GatewayError(
+        'LISTEN',
+        `cannot use the certificate ${tls.certFile} with the key ${tls.keyFile}: not PEM, or not a pair`,
+        { cause: thrown },
+      );
+    }
   }
 
   #behavior(path: string): native.WebSocketBehavior<SocketData> {

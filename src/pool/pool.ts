@@ -108,12 +108,15 @@ export class ShardPool {
   }
 
   async #whenReady({ shard, abort, done }: Running): Promise<void> {
+    let heard = (): void => {};
     const ready = new Promise<'ready'>((resolve) => {
-      shard.port.on('message', () => {
+      heard = () => {
         if (shard.ready) resolve('ready');
-      });
+      };
+      shard.port.on('message', heard);
     });
     const first = await Promise.race([ready, done, later(shardReadyTimeoutMs)]);
+    shard.port.off('message', heard);
     if (first === 'ready') return;
     if (first === undefined) {
       abort.abort();
