@@ -1,8 +1,10 @@
 import { Kernel } from '../src/codec/kernel.js';
 import { GatewayError } from '../src/errors.js';
+import { audioRates } from '../src/limits.js';
 import { type Log, openLog } from '../src/log.js';
+import type { MediaFormat } from '../src/plivo/messages.js';
 import { MediaScan } from '../src/serializer/media-scan.js';
-import { Scratch } from '../src/serializer/stream-codec.js';
+import { Scratch, StreamCodec } from '../src/serializer/stream-codec.js';
 import { StampClock } from '../src/shard/clock.js';
 import { counter } from '../src/shard/counters.js';
 import { ShardState, words } from '../src/shard/layout.js';
@@ -46,6 +48,7 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
     words: side.views.words,
     values,
   };
+  warmUp(context.scratch, routes);
   const guard = guardStrays(log, values);
   await new Promise<void>((drained) => {
     new ShardLoop(context, side, start, drained);
@@ -57,6 +60,24 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
   start.port.close();
   return { ok: true };
 }
+
+/**
+ * Designs the filters that calls will want, which takes milliseconds each: no first call then makes the others wait.
+ */
+function warmUp(scratch: Scratch, routes: readonly LoadedRoute[]): void {
+  for (const format of usualFormats) {
+    for (const rate of new Set(routes.map((route) => route.sampleRate))) {
+      const codec = new StreamCodec(scratch, format, rate);
+      for (const playRate of audioRates) codec.setRate(playRate);
+      codec.close();
+    }
+  }
+}
+
+const usualFormats: readonly MediaFormat[] = [
+  { encoding: 'mulaw', sampleRate: 8_000 },
+  { encoding: 'l16', sampleRate: 16_000 },
+];
 
 /**
  * A handler's own timers and unawaited promises belong to no call that could be named. Their errors are logged and
