@@ -253,6 +253,11 @@ describe('pairs', () => {
     ]);
   });
 
+  it('are not called incomplete when the file could not be read', () => {
+    const environment = { PLIVO_AUTH_TOKEN: 'secret' };
+    expect(problemsIn('plivo: { authId: MA1', { environment })).toHaveLength(1);
+  });
+
   it('name the certificate file that is missing or a folder', () => {
     const problems = problemsIn('tls:\n  cert: ./no.pem\n  key: ./d', { files: { 'd/x': '' } });
     expect(problems).toHaveLength(2);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { type CallOptions, call } from '../../load/call.js';
 import { runCall } from '../../load/call-command.js';
 import { isGood } from '../../load/call-summary.js';
@@ -18,7 +18,8 @@ import {
 
 const closers: (() => Promise<unknown>)[] = [];
 
-afterEach(async () => {
+/** Tests run side by side, so all is closed at the end. */
+afterAll(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
@@ -55,7 +56,7 @@ async function shortCall(gateway: StubGateway, options: CallOptions = {}) {
   return call({ url: gateway.url, wavPath: await shortWav(), apiPort: 0, ...options });
 }
 
-describe('a call to an echo', () => {
+describe.concurrent('a call to an echo', () => {
   it('hears everything it said, measures it, and hangs up with 1000', async () => {
     const gateway = await stub(echo());
     const outPath = join(await folder(), 'heard.wav');
@@ -125,7 +126,9 @@ describe('a call to an echo', () => {
     expect(digits.map((message) => message.dtmf?.digit)).toEqual(['1', '#']);
     expect(Buffer.from(media[0]?.media?.payload ?? '', 'base64')).toHaveLength(160);
   });
+});
 
+describe('a caller that was held up', () => {
   it('catches up after a stall without moving its schedule', async () => {
     const gateway = await stub(echo());
     const summary = await shortCall(gateway, {
@@ -142,7 +145,7 @@ describe('a call to an echo', () => {
   });
 });
 
-describe('a call to a handler that speaks by itself', () => {
+describe.concurrent('a call to a handler that speaks by itself', () => {
   const second = Buffer.alloc(4_000, 0x20).toString('base64');
 
   it('answers a checkpoint when the audio before it has played out, not before', async () => {
@@ -200,7 +203,7 @@ describe('a call to a handler that speaks by itself', () => {
   });
 });
 
-describe('the end of a call', () => {
+describe.concurrent('the end of a call', () => {
   const authorization = `Basic ${Buffer.from('MA1:secret').toString('base64')}`;
 
   it('is a hang-up by the gateway when its DELETE arrives', async () => {
@@ -297,7 +300,7 @@ describe('the end of a call', () => {
   });
 });
 
-describe('the command', () => {
+describe.concurrent('the command', () => {
   function recorder() {
     const printed = { stdout: '', stderr: '' };
     return {

@@ -28,6 +28,8 @@ export class SessionCall implements Call {
   readonly encoding: 'mulaw' | 'l16';
   readonly streamRate: number;
   readonly data: Record<string, unknown> = {};
+  /** Plivo forbids the outbound track on a two-way stream (protocol reference, section 4.1). */
+  readonly #isOneWay: boolean;
   readonly #session: Session;
   readonly #context: ShardContext;
 
@@ -50,6 +52,7 @@ export class SessionCall implements Call {
     this.route = route.name;
     this.sampleRate = route.sampleRate;
     this.tracks = start.tracks;
+    this.#isOneWay = start.tracks.includes('outbound');
     this.encoding = start.format.encoding;
     this.streamRate = start.format.sampleRate;
   }
@@ -115,11 +118,6 @@ export class SessionCall implements Call {
 
   leave(): void {
     this.#session.leave();
-  }
-
-  /** Forbidden by Plivo together with a two-way stream (protocol reference, section 4.1). */
-  get #isOneWay(): boolean {
-    return this.tracks.includes('outbound');
   }
 
   #refuse(reason: DropReason, detail: string): false {
