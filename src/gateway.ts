@@ -1,11 +1,11 @@
 import { AdminServer, type CallView } from './admin/server.js';
 import type { GatewayConfig } from './config/types.js';
 import { drainGateway } from './drain.js';
-import { errorText } from './errors.js';
+import { refusals } from './front/admission.js';
 import { Front } from './front/front.js';
 import { loadNative } from './front/native.js';
 import { Server } from './front/server.js';
-import { HangupDispatcher } from './hangup/dispatcher.js';
+import { HangupDispatcher, hangupOutcomes } from './hangup/dispatcher.js';
 import { PlivoClient } from './hangup/plivo-client.js';
 import { type Log, maskNumber } from './log.js';
 import { registerCounts } from './metrics/collect.js';
@@ -36,10 +36,12 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
   const callsPerShard = Math.ceil(config.limits.calls / config.shardCount);
   const values = counterBlock();
   const clock = new StampClock(performance.timeOrigin);
-  const instruments = new Instruments(
-    routes.map((route) => route.name),
-    version(),
-  );
+  const instruments = new Instruments({
+    routes: routes.map((route) => route.name),
+    refusals,
+    hangupOutcomes,
+    version: version(),
+  });
 
   const client = new PlivoClient(config.plivo);
   const hangups = new HangupDispatcher(client, log, {
@@ -70,7 +72,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       refused: (reason) => instruments.refusals.inc({ reason }),
       hangup: (callId, reason, inMs) => hangups.submit(callId, reason, inMs),
       transfer: async (callId, url) => {
-        const result = await transfer(client, callId, url);
+        const result = await hangups.transfer(callId, url);
         instruments.transfers.inc({ outcome: result.ok ? 'ok' : 'failed' });
         if (!result.ok)
           log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
@@ -135,16 +137,6 @@ function shardOptions(config: GatewayConfig) {
     privacy,
     slots: limits.calls,
   };
-}
-
-async function transfer(client: PlivoClient, callId: string, url: string) {
-  try {
-    const { status, text } = await client.transfer(callId, url);
-    const ok = status >= 200 && status < 300;
-    return { ok, detail: ok ? '' : `status ${status}: ${text}` };
-  } catch (thrown) {
-    return { ok: false, detail: errorText(thrown) };
-  }
 }
 
 function callViews(front: Front, { privacy }: GatewayConfig): CallView[] {

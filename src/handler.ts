@@ -47,7 +47,10 @@ export interface Call {
   /** Plays digits (`0-9 * # A-D`, 64 at most) to the other party. */
   sendDtmf(digits: string): boolean;
 
-  /** Ends the call gracefully: plays out what is queued, waits until it was heard, then hangs up. */
+  /**
+   * Ends the call gracefully: plays out what is queued, waits until it was heard, then hangs up. From here on only the
+   * handler's `end` is called.
+   */
   end(): void;
   /** Ends the call at once: clears what is queued and hangs up. */
   cancel(): void;

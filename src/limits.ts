@@ -26,6 +26,8 @@ export const lastWordGraceMs = 2_000;
 export const playoutCatchUpMs = 400;
 /** How long a transfer may take before the application is told that it failed. */
 export const transferTimeoutMs = 15_000;
+/** How long one may wait for its place within the account's rate. */
+export const transferWaitMs = 5_000;
 /** Checkpoints waiting for `playedStream`, per call. */
 export const checkpointsPendingMax = 64;
 export const checkpointNameBytesMax = 128;
@@ -73,6 +75,10 @@ export const ringReserve = 1 / 8;
 
 assert(ringBytesMin >= 64 * messageBytesMax, 'a ring must hold a burst of the largest messages');
 assert(payloadBytesMax > messageBytesMax, 'our own 1009 must come before the silent drop');
+assert(
+  transferWaitMs + 5_000 < transferTimeoutMs,
+  'a transfer must be settled before it is given up',
+);
 assert(ptimeMs % tickMs === 0, 'a frame must be due on a tick');
 
 /** Sample rates of audio inside (design D9), Hz. */

@@ -61,7 +61,7 @@ export class ShardLoop {
       try {
         this.#record(ingress);
       } catch (thrown) {
-        this.#defect(ingress.slot, ingress.generation, thrown);
+        this.#defect(this.#sessions.get(ingress.slot, ingress.generation), thrown);
       }
     }
     ingress.release();
@@ -120,20 +120,20 @@ export class ShardLoop {
     const { words: shared } = this.#context;
     clock.enter();
     this.#phase = (this.#phase + 1) % tickPhases;
-    this.#sessions.tick(this.#phase, tickPhases, clock.nowMs());
+    this.#sessions.tick(this.#phase, tickPhases, clock.nowMs(), this.#defect);
     outbox.flush();
     clock.leave();
     Atomics.store(shared, words.heartbeat, (shared[words.heartbeat]! + 1) | 0);
   }
 
   /** An error of our own costs the call it happened in, and no other. */
-  #defect(slot: number, generation: number, thrown: unknown): void {
+  readonly #defect = (session: Session | undefined, thrown: unknown): void => {
     this.#context.log.error(
-      { err: thrown },
+      { callId: session?.notes.callId, err: thrown },
       'the gateway failed in handling a call; the call ends',
     );
-    this.#sessions.get(slot, generation)?.defect();
-  }
+    session?.defect();
+  };
 
   #stale(): void {
     this.#context.values[counter.staleRecords]! += 1;

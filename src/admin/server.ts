@@ -78,7 +78,7 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = new URL(request.url ?? '/', 'http://admin').pathname;
+    const path = (request.url ?? '/').split('?')[0]!;
     const method = request.method ?? 'GET';
     request.resume();
     if (path.startsWith('/api/calls/') && path.length > '/api/calls/'.length) {

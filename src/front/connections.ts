@@ -29,6 +29,8 @@ export class Connection {
   endReason: EndReason | undefined = undefined;
   /** `performance.now()` at which we close the socket if Plivo has not; Infinity when nothing is due. */
   closeAtMs = Number.POSITIVE_INFINITY;
+  /** The hang-up queue has it, and has not settled it. */
+  hangupAsked = false;
   /** Since when the socket has not taken all that was sent; 0 when it does. */
   blockedSinceMs = 0;
 

@@ -15,6 +15,8 @@ import type { Connection, Connections } from './connections.js';
 export interface ShardRequests {
   started(connection: Connection, body: StartedBody): void;
   hangup(connection: Connection, body: HangupBody): void;
+  /** The same, after the connection has ended. */
+  hangupGone(body: HangupBody): void;
   close(connection: Connection, body: EndBody): void;
   transfer(connection: Connection, body: TransferBody): void;
   /** The socket could not take a control message: the connection must end. */
@@ -61,7 +63,7 @@ export class Egress {
       records += 1;
       const connection = this.#connections.get(egress.slot, egress.generation);
       if (connection?.socket === undefined || connection.shard !== this.#shard) {
-        this.#values[counter.staleRecords]! += 1;
+        this.#stale(egress.kind, egress.at, egress.bytes);
       } else if (egress.kind === RecordKind.Audio || egress.kind === RecordKind.Control) {
         this.#send(connection, egress.kind, egress.at, egress.bytes, egress.stampUs);
       } else {
@@ -70,6 +72,16 @@ export class Egress {
     }
     egress.release();
     return records;
+  }
+
+  /** The socket went while the record was on its way. A hang-up is a promise all the same. */
+  #stale(kind: number, at: number, bytes: number): void {
+    this.#values[counter.staleRecords]! += 1;
+    if (kind === RecordKind.Hangup) this.#requests.hangupGone(this.#body(at, bytes) as HangupBody);
+  }
+
+  #body(at: number, bytes: number): unknown {
+    return JSON.parse(Buffer.from(this.#shard.memory.buffer, at, bytes).toString('utf8'));
   }
 
   #send(connection: Connection, kind: number, at: number, bytes: number, stampUs: number): void {
@@ -101,8 +113,7 @@ export class Egress {
   }
 
   #request(connection: Connection, kind: number, at: number, bytes: number): void {
-    const text = Buffer.from(this.#shard.memory.buffer, at, bytes).toString('utf8');
-    const body = JSON.parse(text) as unknown;
+    const body = this.#body(at, bytes);
     switch (kind) {
       case RecordKind.Started:
         return this.#requests.started(connection, body as StartedBody);

@@ -112,6 +112,8 @@ export class Front implements SocketEvents, ShardRequests {
     this.#ingress.lifeSurely(connection, RecordKind.Closed, { reason, code });
     this.connections.release(connection);
     if (connection.callId !== '') this.calls -= 1;
+    // Nothing more will be heard: a hang-up that waited for the last word is due now.
+    if (connection.hangupAsked) this.#events.hangup(connection.callId, reason, 0);
     this.#events.ended(connection, reason);
   }
 
@@ -136,7 +138,9 @@ export class Front implements SocketEvents, ShardRequests {
   shardLost(shard: Shard, cause: string): void {
     const known = this.#egress.get(shard);
     known?.waiter.stop();
+    while (known?.egress.waiting) known.egress.look();
     this.#egress.delete(shard);
+    shard.close();
     const mine = [...this.connections].filter((connection) => connection.shard === shard);
     const inHand = mine.find((connection) => connection.slot === shard.slotInHand);
     this.#options.log.error(
@@ -165,7 +169,12 @@ export class Front implements SocketEvents, ShardRequests {
   hangup(connection: Connection, body: HangupBody): void {
     const reason = body.reason as EndReason;
     connection.ends(reason);
-    this.#events.hangup(connection.callId, reason, body.inMs);
+    connection.hangupAsked = true;
+    this.#events.hangup(body.callId, reason, body.inMs);
+  }
+
+  hangupGone({ callId, reason }: HangupBody): void {
+    this.#events.hangup(callId, reason as EndReason, 0);
   }
 
   close(connection: Connection, body: EndBody): void {
@@ -197,7 +206,8 @@ export class Front implements SocketEvents, ShardRequests {
   /** A hang-up is settled: Plivo closes the socket now, and if it does not, we do. */
   hangupSettled(callId: string, done: boolean): void {
     const connection = this.connections.byCallId(callId);
-    if (connection?.socket === undefined) return;
+    if (connection === undefined) return;
+    connection.hangupAsked = false;
     if (done) connection.closeAtMs = performance.now() + closeAfterHangupMs;
     else this.#end(connection, connection.endReason ?? 'operator');
   }

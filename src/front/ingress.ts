@@ -45,8 +45,9 @@ export class Ingress {
     return this.#push(connection, kind, body, true);
   }
 
-  /** A step in a connection's life; false when there is no room. */
+  /** A step in a connection's life; false when there is no room, or others still wait for it. */
   life(connection: Connection, kind: number, body: object): boolean {
+    if (this.#kept.length > 0) return false;
     return this.#push(connection, kind, encoder.encode(JSON.stringify(body)), true);
   }
 
@@ -60,12 +61,12 @@ export class Ingress {
 
   /** Tries again what found no room before. */
   retry(): void {
-    const kept = this.#kept;
-    this.#kept = [];
-    for (const entry of kept) {
-      if (!entry.connection.shard.open) continue;
-      if (!this.#push(entry.connection, entry.kind, entry.body, true)) this.#kept.push(entry);
-    }
+    const full = new Set<Shard>();
+    this.#kept = this.#kept.filter(({ connection, kind, body }) => {
+      if (!full.has(connection.shard) && this.#push(connection, kind, body, true)) return false;
+      full.add(connection.shard);
+      return true;
+    });
   }
 
   #push(

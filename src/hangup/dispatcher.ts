@@ -8,6 +8,7 @@ import {
   restWindowMs,
   retryDelayMsMax,
   retryDelayMsMin,
+  transferWaitMs,
 } from '../limits.js';
 import type { Log } from '../log.js';
 import { hangupVerdict } from '../plivo/rest.js';
@@ -29,20 +30,27 @@ export type HangupOutcome = (typeof hangupOutcomes)[number];
 interface Intent {
   readonly callId: string;
   readonly reason: string;
-  readonly acceptedAtMs: number;
+  /** When the first request was sent; giving up counts from there. */
+  firstTriedMs: number;
   /** Not before, in `performance.now()`. */
   dueMs: number;
   attempts: number;
   inFlight: boolean;
 }
 
+export interface TransferResult {
+  readonly ok: boolean;
+  /** Why not, for a log line. */
+  readonly detail: string;
+}
+
 /** Whoever ends calls at Plivo. The one below keeps its intents in memory. */
 export interface HangupQueue {
   /** Asks for a call to be hung up in `inMs`; asking again makes it due earlier, never a second request. */
   submit(callId: string, reason: string, inMs: number): void;
-  /** A call that has ended by itself needs no request any more. Ignored if one is on its way. */
+  /** Intents not yet settled. */
   readonly pending: number;
-  /** Waits until nothing is pending, or for `deadlineMs`; answers how many are left. */
+  /** Makes all due, waits until nothing is pending, or for `deadlineMs`; answers how many are left. */
   drain(deadlineMs: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -62,6 +70,7 @@ export class HangupDispatcher implements HangupQueue {
   /** Nothing is sent before this: Plivo said so. */
   #pausedUntilMs = 0;
   #ticker: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(
     client: PlivoClient,
@@ -82,6 +91,7 @@ export class HangupDispatcher implements HangupQueue {
   }
 
   submit(callId: string, reason: string, inMs: number): void {
+    if (this.#isClosed) return;
     const nowMs = performance.now();
     const known = this.#intents.get(callId);
     if (known !== undefined) {
@@ -91,15 +101,43 @@ export class HangupDispatcher implements HangupQueue {
       return;
     } else {
       const dueMs = nowMs + inMs;
-      const intent = { callId, reason, acceptedAtMs: nowMs, dueMs, attempts: 0, inFlight: false };
-      this.#intents.set(callId, intent);
+      const fresh = { attempts: 0, inFlight: false, firstTriedMs: 0 };
+      this.#intents.set(callId, { callId, reason, dueMs, ...fresh });
     }
     this.#ticker ??= setInterval(() => this.#tick(), hangupTickMs);
     if (inMs <= 0) this.#tick();
   }
 
+  /**
+   * Hands a call over, under the same rate as the hang-ups and never tried again: whoever asked decides. Never rejects.
+   */
+  async transfer(callId: string, url: string): Promise<TransferResult> {
+    const untilMs = performance.now() + transferWaitMs;
+    while (!this.#mayAsk(performance.now())) {
+      if (performance.now() > untilMs) return { ok: false, detail: 'no room within the rate' };
+      await new Promise((resolve) => setTimeout(resolve, hangupTickMs));
+    }
+    try {
+      const { status, text, retryAfterMs } = await this.#client.transfer(callId, url);
+      if (status === 429) this.#pause(retryAfterMs ?? retryDelayMsMin);
+      const ok = status >= 200 && status < 300;
+      return { ok, detail: ok ? '' : `status ${status}: ${text}` };
+    } catch (thrown) {
+      return { ok: false, detail: errorText(thrown) };
+    }
+  }
+
+  #mayAsk(nowMs: number): boolean {
+    return nowMs >= this.#pausedUntilMs && this.#window.take(nowMs);
+  }
+
   async drain(deadlineMs: number): Promise<number> {
-    const untilMs = performance.now() + deadlineMs;
+    const nowMs = performance.now();
+    const untilMs = nowMs + deadlineMs;
+    // Their sockets are gone: nothing more will be heard, so there is nothing to wait for.
+    for (const intent of this.#intents.values()) {
+      if (intent.attempts === 0) intent.dueMs = Math.min(intent.dueMs, nowMs);
+    }
     while (this.#intents.size > 0 && performance.now() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, hangupTickMs));
     }
@@ -107,6 +145,7 @@ export class HangupDispatcher implements HangupQueue {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#ticker);
     this.#ticker = undefined;
     await this.#client.close();
@@ -126,7 +165,7 @@ export class HangupDispatcher implements HangupQueue {
         this.#settle(intent.callId, 'no-credentials', intent);
         continue;
       }
-      if (!this.#window.take(nowMs)) return;
+      if (!this.#mayAsk(nowMs)) return;
       void this.#attempt(intent);
     }
   }
@@ -134,6 +173,7 @@ export class HangupDispatcher implements HangupQueue {
   async #attempt(intent: Intent): Promise<void> {
     intent.inFlight = true;
     intent.attempts += 1;
+    if (intent.attempts === 1) intent.firstTriedMs = performance.now();
     this.#inFlight += 1;
     this.#attempted();
     try {
@@ -166,7 +206,7 @@ export class HangupDispatcher implements HangupQueue {
 
   #retry(intent: Intent, detail: string, retryAfterMs: number | undefined): void {
     const nowMs = performance.now();
-    if (nowMs - intent.acceptedAtMs > hangupGiveUpMs) {
+    if (nowMs - intent.firstTriedMs > hangupGiveUpMs) {
       this.#settle(intent.callId, 'gave-up', { ...intent, detail });
       return;
     }

@@ -76,7 +76,7 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
   const sum = (): Float64Array => {
     const total = counterBlock();
     for (const values of sources.others) addCounters(total, values);
-    for (const shard of sources.shards()) if (shard.open) addCounters(total, shard.counters);
+    for (const shard of sources.shards()) if (!shard.retired) addCounters(total, shard.counters);
     return total;
   };
   const one = (value: number): Sample[] => [{ labels: {}, value }];

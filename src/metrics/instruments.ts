@@ -1,7 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type EndReason, endReasonNames, endReasons } from '../errors.js';
-import { refusals } from '../front/admission.js';
-import { hangupOutcomes } from '../hangup/dispatcher.js';
+
+/** The closed lists that labels come from. */
+export interface LabelNames {
+  readonly routes: readonly string[];
+  readonly refusals: readonly string[];
+  readonly hangupOutcomes: readonly string[];
+  readonly version: string;
+}
 
 /** Every metric that is counted by the front itself, call by call. Per-frame counts are in `collect.ts`. */
 export class Instruments {
@@ -13,7 +19,7 @@ export class Instruments {
   readonly hangupAttempts: Counter;
   readonly transfers: Counter<'outcome'>;
 
-  constructor(routes: readonly string[], version: string) {
+  constructor(names: LabelNames) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.callsStarted = new Counter({
@@ -56,8 +62,8 @@ export class Instruments {
       help: 'Always 1; the version is in the label',
       labelNames: ['version'],
       registers,
-    }).set({ version }, 1);
-    this.#zero(routes);
+    }).set({ version: names.version }, 1);
+    this.#zero(names);
   }
 
   ended(route: string, reason: EndReason): void {
@@ -65,7 +71,7 @@ export class Instruments {
   }
 
   /** Every series exists from the start, so that a first event is a step from 0 and not a new series. */
-  #zero(routes: readonly string[]): void {
+  #zero({ routes, refusals, hangupOutcomes }: LabelNames): void {
     for (const route of routes) {
       this.callsStarted.inc({ route }, 0);
       for (const reason of endReasonNames) {

@@ -69,6 +69,9 @@ const formatRates: Readonly<Record<Encoding, readonly number[]>> = {
 
 export const digitPattern = /^[0-9*#A-D]$/;
 
+/** Ids are UUIDs; they go into messages of ours, so they have a bound. */
+const idCharsMax = 256;
+
 type Members = Readonly<Record<string, unknown>>;
 
 /** Reads one message of Plivo. Unknown members are ignored, numbers may be strings (section 10, row 8). */
@@ -114,10 +117,11 @@ function readStart(message: Members): StartMessage | Unreadable {
   if (streamId === '' || callId === '') {
     return unreadable('bad-message', `start without ${streamId === '' ? 'streamId' : 'callId'}`);
   }
-  const format = readFormat(start.mediaFormat);
-  if (format === undefined) {
-    return unreadable('bad-format', `start with mediaFormat ${shown(start.mediaFormat)}`);
+  if (streamId.length > idCharsMax || callId.length > idCharsMax) {
+    return unreadable('bad-message', `start with an id of more than ${idCharsMax} characters`);
   }
+  const format = readFormat(start.mediaFormat);
+  if (format === undefined) return unreadable('bad-format', unknownFormat(start.mediaFormat));
   return {
     event: 'start',
     callId,
@@ -143,7 +147,7 @@ function readFormat(value: unknown): MediaFormat | undefined {
   const encoding = name.includes('l16') ? 'l16' : name.includes('mulaw') ? 'mulaw' : undefined;
   if (encoding === undefined) return undefined;
   const inName = parameters.find((part) => part.trim().startsWith('rate='))?.split('=')[1];
-  const sampleRate = Number(format.sampleRate ?? format.rate ?? inName ?? 8_000);
+  const sampleRate = Number(text(format.sampleRate ?? format.rate ?? inName ?? 8_000));
   return formatRates[encoding].includes(sampleRate) ? { encoding, sampleRate } : undefined;
 }
 
@@ -228,8 +232,11 @@ function isTrack(value: unknown): value is Track {
   return value === 'inbound' || value === 'outbound';
 }
 
-function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 120);
+function unknownFormat(value: unknown): string {
+  const format = members(value);
+  const encoding = text(format?.encoding ?? format?.type).slice(0, 40);
+  const rate = text(format?.sampleRate ?? format?.rate).slice(0, 10);
+  return `start with a media format that is not known: ${JSON.stringify(encoding)} at ${rate || '?'} Hz`;
 }
 
 function unreadable(reason: UnreadableReason, detail: string): Unreadable {

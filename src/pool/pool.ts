@@ -78,7 +78,7 @@ export class ShardPool {
 
   async destroy(): Promise<void> {
     this.#closing = true;
-    for (const { shard } of this.#running) shard.close();
+    for (const { shard } of this.#running) this.#retire(shard);
     await Promise.allSettled(this.#pools.map((pool) => pool.destroy()));
   }
 
@@ -115,7 +115,10 @@ export class ShardPool {
       };
       shard.port.on('message', heard);
     });
-    const first = await Promise.race([ready, done, later(shardReadyTimeoutMs)]);
+    const failed = done.catch(
+      (thrown: unknown) => ({ ok: 'failed', problem: errorText(thrown) }) as const,
+    );
+    const first = await Promise.race([ready, failed, later(shardReadyTimeoutMs)]);
     shard.port.off('message', heard);
     if (first === 'ready') return;
     if (first === undefined) {
@@ -125,7 +128,9 @@ export class ShardPool {
         `shard ${shard.index} was not ready in ${shardReadyTimeoutMs / 1_000} s`,
       );
     }
-    throw new GatewayError('HANDLER_LOAD', first.ok ? 'a shard ended at once' : first.problem);
+    if (first.ok === false) throw new GatewayError('HANDLER_LOAD', first.problem);
+    const why = first.ok === true ? 'its task returned' : first.problem;
+    throw new GatewayError('SHARD_START', `shard ${shard.index} ended before it was ready: ${why}`);
   }
 
   #opened(running: Running): void {
@@ -138,10 +143,16 @@ export class ShardPool {
 
   #ended({ shard }: Running, cause: string): void {
     if (this.#closing) return;
-    shard.close();
-    addCounters(this.retired, shard.counters);
     this.#events.lost(shard, cause);
+    this.#retire(shard);
     void this.#replace(shard.index, shard.incarnation + 1, 0);
+  }
+
+  /** The incarnation is over; its counts live on. */
+  #retire(shard: Shard): void {
+    if (!shard.retired) addCounters(this.retired, shard.counters);
+    shard.retired = true;
+    shard.close();
   }
 
   /** A shard that cannot be replaced at once is tried again, less and less often. */

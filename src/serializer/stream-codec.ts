@@ -87,9 +87,14 @@ export class StreamCodec {
     this.format = format;
     this.applicationRate = applicationRate;
     this.bytesPerMs = (format.sampleRate / 1_000) * (format.encoding === 'l16' ? 2 : 1);
-    this.#decoders = { inbound: this.#decoder(), outbound: undefined };
-    this.#encoderRate = applicationRate;
     this.#encoder = this.#resampler(applicationRate, format.sampleRate);
+    this.#encoderRate = applicationRate;
+    try {
+      this.#decoders = { inbound: this.#decoder(), outbound: undefined };
+    } catch (thrown) {
+      this.#encoder?.close();
+      throw thrown;
+    }
   }
 
   /**

@@ -56,7 +56,7 @@ const bucketCount = latencyBoundsUs.length + 1;
 /** Buckets, then the sum in microseconds. */
 const histogramSlots = bucketCount + 1;
 
-const histogramNames = ['ingressWait', 'egressWait', 'turnaround', 'batchTime'] as const;
+const histogramNames = ['ingressWait', 'turnaround', 'batchTime'] as const;
 export type HistogramName = (typeof histogramNames)[number];
 
 const dropsAt = counterNames.length;

@@ -10,7 +10,7 @@ import { counterBytes } from './counters.js';
  *   68 KiB  60 KiB   counters and histograms of the shard (float64)
  *  128 KiB           ingress ring: the front writes, the shard reads
  *                    egress ring: the shard writes, the front reads
- *                    outbox: 64 KiB in which the front lays one outgoing message before it sends it
+ *                    outbox: 128 KiB in which the front lays one outgoing message before it sends it
  *                    the kernel's own area: codec state of the sessions, scratch
  */
 const kernelStaticBytes = 64 * 1024;

@@ -81,6 +81,7 @@ export interface ClosedBody {
 }
 
 export interface HangupBody extends EndBody {
+  readonly callId: string;
   /** Not before so many milliseconds from now. */
   readonly inMs: number;
 }

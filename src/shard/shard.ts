@@ -78,6 +78,8 @@ export class Shard {
   calls = 0;
   /** False once the thread is gone or about to go: nothing is placed here. */
   open = true;
+  /** Its counters were added to those of the incarnations that are over. */
+  retired = false;
 
   constructor(index: number, incarnation: number, callsPerShard: number) {
     this.index = index;

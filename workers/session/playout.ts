@@ -20,7 +20,7 @@ interface Checkpoint {
   sent: boolean;
 }
 
-/** What is inside the filter is sent after this long without new audio. */
+/** What is inside the filter is sent after this long without new audio, when Plivo is about to run dry. */
 const tailFlushMs = 60;
 /** No filter holds more than this. */
 const tailMsMax = 10;
@@ -55,7 +55,9 @@ export class Playout {
   #spurtSent = 0;
   #lastPlayMs = 0;
   #tailWaits = false;
+  /** Something was sent since the last clear. */
   #dirty = false;
+  #clearOwed = false;
   #checkpointCount = 0;
   /** Frames sent. */
   frames = 0;
@@ -148,6 +150,7 @@ export class Playout {
 
   /** Sends what is due of the queue. */
   #release(nowMs: number): void {
+    this.#startSpurt(nowMs);
     while (this.#queue.length >= this.#chunkBytes && this.#lead(nowMs) < this.#leadMs) {
       this.#sendQueued(this.#chunkBytes);
     }
@@ -181,11 +184,11 @@ export class Playout {
   /** Releases what is due; sends a part of a chunk or the filter's tail before the caller hears a gap. */
   tick(nowMs: number): void {
     if (this.#queue.length >= this.#chunkBytes) this.#release(nowMs);
+    if (this.#clearOwed) this.#sendClear();
     if (this.#checkpoints.length > 0) this.#sendCheckpoints();
     if (!this.#tailWaits && this.#queue.length === 0) return;
-    if (this.#queue.length < this.#chunkBytes && nowMs - this.#lastPlayMs >= tailFlushMs) {
-      this.#flushTail(nowMs);
-    }
+    const isOver = nowMs - this.#lastPlayMs >= tailFlushMs && this.#lead(nowMs) < tailFlushMs;
+    if (isOver && this.#queue.length < this.#chunkBytes) this.#flushTail(nowMs);
   }
 
   /** Nothing more comes behind what is queued: the filter's tail joins it, and the last part of a chunk goes. */
@@ -207,20 +210,25 @@ export class Playout {
     this.#queued = this.#sent;
     this.#codec.clear();
     this.#tailWaits = false;
-    if (this.#dirty) {
-      this.#outbox.control(this.#slot, this.#generation, clearAudioText(this.#streamId));
-      this.#values[counter.clears]! += 1;
-    }
+    if (this.#dirty) this.#sendClear();
     this.#dirty = false;
-    this.#spurtMs = nowMs;
+    // Plivo is empty: what comes next begins a spurt.
+    this.#spurtMs = nowMs - playoutCatchUpMs;
     this.#spurtSent = this.#sent;
     this.#values[counter.checkpointsInterrupted]! += interrupted.length;
     return interrupted;
   }
 
+  /** A clear that finds no room in the ring is tried again with the clock. */
+  #sendClear(): void {
+    const text = clearAudioText(this.#streamId);
+    this.#clearOwed = !this.#outbox.control(this.#slot, this.#generation, text);
+    if (!this.#clearOwed) this.#values[counter.clears]! += 1;
+  }
+
   /** Marks the end of what is queued now; answers its name on the wire, or undefined when too many are waiting. */
-  checkpoint(name: string, nowMs: number): string | undefined {
-    if (this.#checkpoints.length >= checkpointsPendingMax) {
+  checkpoint(name: string, nowMs: number, isLastWord = false): string | undefined {
+    if (this.#checkpoints.length >= checkpointsPendingMax && !isLastWord) {
       this.#values[drop['too-many-checkpoints']]! += 1;
       return undefined;
     }

@@ -32,11 +32,22 @@ export class SessionTable {
     this.#count -= 1;
   }
 
-  /** Every `step`-th slot from `first` on. */
-  tick(first: number, step: number, nowMs: number): void {
+  /** Every `step`-th slot from `first` on; a session's failure is its own. */
+  tick(
+    first: number,
+    step: number,
+    nowMs: number,
+    defect: (session: Session, thrown: unknown) => void,
+  ): void {
     if (this.#count === 0) return;
     for (let slot = first; slot < this.#bySlot.length; slot += step) {
-      this.#bySlot[slot]?.tick(nowMs);
+      const session = this.#bySlot[slot];
+      if (session === undefined) continue;
+      try {
+        session.tick(nowMs);
+      } catch (thrown) {
+        defect(session, thrown);
+      }
     }
   }
 }

@@ -145,12 +145,14 @@ export class Session {
     const { scratch, outbox, values, options } = this.#context;
     const { slot, generation } = this;
     const call = new SessionCall(this, this.#context, start, this.#open.facts, this.#route);
+    let codec: StreamCodec | undefined;
     try {
-      const codec = new StreamCodec(scratch, start.format, this.#route.sampleRate);
+      codec = new StreamCodec(scratch, start.format, this.#route.sampleRate);
       const place = { slot, generation, streamId: start.streamId };
       const playout = new Playout(codec, scratch, outbox, values, place, options.playout);
       this.#stream = { start, call, codec, playout };
     } catch (thrown) {
+      codec?.close();
       this.#context.log.error({ callId: start.callId, err: thrown }, 'no room for another call');
       this.#close('shard-overrun', errorText(thrown));
       return;
@@ -295,7 +297,7 @@ export class Session {
       this.#hangup(reason, 0);
       return;
     }
-    this.#lastWord = stream.playout.checkpoint('last-word', nowMs);
+    this.#lastWord = stream.playout.checkpoint('last-word', nowMs, true);
     const boundMs = Math.ceil(remainingMs) + lastWordGraceMs;
     this.#deadlineMs = nowMs + boundMs;
     this.#askHangup(reason, boundMs);
@@ -308,7 +310,8 @@ export class Session {
 
   #askHangup(reason: EndReason, inMs: number): void {
     const { slot, generation } = this;
-    this.#context.outbox.life(RecordKind.Hangup, slot, generation, { reason, inMs });
+    const callId = this.#stream!.start.callId;
+    this.#context.outbox.life(RecordKind.Hangup, slot, generation, { callId, reason, inMs });
   }
 
   #close(reason: EndReason, detail = ''): void {

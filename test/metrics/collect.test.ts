@@ -1,0 +1,197 @@
+import { Registry } from 'prom-client';
+import { afterEach, describe, expect, it } from 'vitest';
+import { registerCounts } from '../../src/metrics/collect.js';
+import { Instruments } from '../../src/metrics/instruments.js';
+import {
+  addCounters,
+  counter,
+  counterBlock,
+  drop,
+  dropReasons,
+  histogram,
+  latencyBoundsUs,
+  observe,
+} from '../../src/shard/counters.js';
+import { ShardState, words } from '../../src/shard/layout.js';
+import { RecordKind } from '../../src/shard/record.js';
+import { Shard } from '../../src/shard/shard.js';
+import { type Family, parseExposition } from './exposition.js';
+
+const opened: Shard[] = [];
+
+afterEach(() => {
+  for (const shard of opened.splice(0)) {
+    shard.close();
+    shard.workerPort.close();
+  }
+});
+
+/** A registry over shards that nobody serves. */
+class Scene {
+  readonly shards: Shard[] = [];
+  readonly front = counterBlock();
+  readonly retired = counterBlock();
+  readonly gauges = { calls: 0, connections: 0, pending: 0, restarts: 0, draining: false };
+  readonly registry = new Registry();
+
+  constructor(shardCount: number) {
+    for (let index = 0; index < shardCount; index += 1) this.open(index, 0);
+    registerCounts(this.registry, {
+      shards: () => this.shards,
+      others: [this.front, this.retired],
+      gauges: {
+        calls: () => this.gauges.calls,
+        connections: () => this.gauges.connections,
+        hangupsPending: () => this.gauges.pending,
+        shardRestarts: () => this.gauges.restarts,
+        draining: () => this.gauges.draining,
+      },
+    });
+  }
+
+  open(index: number, incarnation: number): Shard {
+    const shard = new Shard(index, incarnation, 10);
+    opened.push(shard);
+    this.shards[index] = shard;
+    return shard;
+  }
+
+  async scrape(): Promise<ReadonlyMap<string, Family>> {
+    return parseExposition(await this.registry.metrics());
+  }
+
+  async value(name: string, labels: Record<string, string> = {}): Promise<number | undefined> {
+    const family = (await this.scrape()).get(`plivo_gateway_${name}`);
+    const wanted = JSON.stringify(labels);
+    return family?.samples.find((sample) => JSON.stringify(sample.labels) === wanted)?.value;
+  }
+}
+
+describe('the metrics of the shards', () => {
+  it('are text that parses, all named for the gateway, helped and typed', async () => {
+    const families = await new Scene(2).scrape();
+    expect(families.size).toBeGreaterThan(20);
+    for (const [name, { help, type, samples }] of families) {
+      expect(name).toMatch(/^plivo_gateway_[a-z_]+$/);
+      expect(help).not.toBe('');
+      expect(['counter', 'gauge', 'histogram']).toContain(type);
+      expect(name.endsWith('_total')).toBe(type === 'counter');
+      if (type === 'histogram') expect(name).toMatch(/_seconds$/);
+      expect(samples.length).toBeGreaterThan(0);
+      expect(samples.every(({ value }) => value === 0)).toBe(true);
+    }
+  });
+
+  it('stand beside the metrics of the front without a clash', async () => {
+    const instruments = new Instruments({
+      routes: ['echo', 'a-b'],
+      refusals: ['full'],
+      hangupOutcomes: ['confirmed'],
+      version: '1.2.3',
+    });
+    const { registry } = instruments;
+    registerCounts(registry, {
+      shards: () => [],
+      others: [counterBlock()],
+      gauges: {
+        calls: () => 0,
+        connections: () => 0,
+        hangupsPending: () => 0,
+        shardRestarts: () => 0,
+        draining: () => false,
+      },
+    });
+    instruments.ended('echo', 'app-end');
+    const families = parseExposition(await registry.metrics());
+    const ended = families.get('plivo_gateway_calls_ended_total')!.samples;
+    expect(ended.find(({ value }) => value === 1)?.labels).toEqual({
+      route: 'echo',
+      reason: 'app-end',
+      fault: 'application',
+    });
+    expect(families.get('plivo_gateway_build_info')?.samples[0]?.labels).toEqual({
+      version: '1.2.3',
+    });
+    expect(families.has('process_cpu_seconds_total')).toBe(true);
+  });
+
+  it('add up what the front and all shards have counted', async () => {
+    const scene = new Scene(3);
+    for (const shard of scene.shards) shard.counters[counter.mediaIn] = 100;
+    scene.front[counter.mediaIn] = 5;
+    scene.retired[counter.mediaIn] = 20;
+    expect(await scene.value('media_in_total')).toBe(325);
+  });
+
+  it('have a series for every reason of a drop from the start', async () => {
+    const scene = new Scene(1);
+    scene.shards[0]!.counters[drop['bad-json']] = 3;
+    const { samples } = (await scene.scrape()).get('plivo_gateway_drops_total')!;
+    expect(samples.map(({ labels }) => labels.reason)).toEqual([...dropReasons]);
+    expect(samples.filter(({ value }) => value > 0)).toEqual([
+      { name: 'plivo_gateway_drops_total', labels: { reason: 'bad-json' }, value: 3 },
+    ]);
+  });
+
+  it('have cumulative histograms in seconds, whose last bucket is their count', async () => {
+    const scene = new Scene(1);
+    const { counters } = scene.shards[0]!;
+    observe(counters, histogram.ingressWait, 60);
+    observe(counters, histogram.ingressWait, 600, 2);
+    observe(scene.front, histogram.ingressWait, 99_000_000);
+    const { samples } = (await scene.scrape()).get('plivo_gateway_ring_wait_seconds')!;
+    const buckets = samples.filter(({ name }) => name.endsWith('_bucket'));
+    const bounds = buckets.map(({ labels }) => labels.le);
+    expect(bounds).toEqual([...latencyBoundsUs.map((us) => String(us / 1e6)), '+Inf']);
+    const values = buckets.map(({ value }) => value);
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
+    expect(values.slice(0, 5)).toEqual([0, 1, 1, 1, 3]);
+    expect(values.at(-1)).toBe(4);
+    expect(samples.find(({ name }) => name.endsWith('_count'))?.value).toBe(4);
+    const sum = samples.find(({ name }) => name.endsWith('_sum'))!.value;
+    expect(sum).toBeCloseTo(99.00126, 9);
+  });
+
+  it('keep the counts of an incarnation that is over, and go on from there', async () => {
+    const scene = new Scene(2);
+    const lost = scene.shards[1]!;
+    lost.counters[counter.digitsIn] = 7;
+    observe(lost.counters, histogram.batchTime, 10, 4);
+    lost.retired = true;
+    lost.close();
+    addCounters(scene.retired, lost.counters);
+    expect(await scene.value('digits_in_total')).toBe(7);
+    scene.open(1, 1).counters[counter.digitsIn] = 2;
+    expect(await scene.value('digits_in_total')).toBe(9);
+    expect(await scene.value('shard_batch_seconds', { le: '+Inf' })).toBe(4);
+  });
+
+  it('show each shard: whether it takes calls, how many, and how full its ring is', async () => {
+    const scene = new Scene(2);
+    const [first, second] = scene.shards as [Shard, Shard];
+    Atomics.store(first.views.words, words.state, ShardState.Ready);
+    first.calls = 4;
+    const half = second.layout.ringBytes / 2;
+    while (second.ingress.fill * second.layout.ringBytes < half) {
+      second.ingress.push(RecordKind.Message, 0, 0, new Uint8Array(60_000), 0, true);
+    }
+    expect(await scene.value('shard_ready', { shard: '0' })).toBe(1);
+    expect(await scene.value('shard_ready', { shard: '1' })).toBe(0);
+    expect(await scene.value('shard_calls', { shard: '0' })).toBe(4);
+    expect(await scene.value('shard_ingress_fill_ratio', { shard: '0' })).toBe(0);
+    expect(await scene.value('shard_ingress_fill_ratio', { shard: '1' })).toBeCloseTo(0.5, 1);
+  });
+
+  it('show what the gauges say at the moment of the scrape', async () => {
+    const scene = new Scene(1);
+    Object.assign(scene.gauges, { calls: 3, connections: 4, pending: 5, restarts: 6 });
+    scene.gauges.draining = true;
+    expect(await scene.value('calls_active')).toBe(3);
+    expect(await scene.value('connections_active')).toBe(4);
+    expect(await scene.value('hangups_pending')).toBe(5);
+    expect(await scene.value('shard_restarts_total')).toBe(6);
+    expect(await scene.value('draining')).toBe(1);
+    scene.gauges.calls = 0;
+    expect(await scene.value('calls_active')).toBe(0);
+  });
+});

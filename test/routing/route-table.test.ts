@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import type { RouteConfig } from '../../src/config/types.js';
+import { matchRoute, normalNumber } from '../../src/routing/route-table.js';
+
+function route(criteria: Partial<Pick<RouteConfig, 'path' | 'to' | 'from'>>): RouteConfig {
+  return {
+    name: 'r',
+    to: [],
+    from: [],
+    handler: { kind: 'builtin', name: 'echo' },
+    sampleRate: 16_000,
+    ...criteria,
+  };
+}
+
+const facts = { path: '/stream', from: '15551234567', to: '15559876543' };
+const matches = (criteria: Parameters<typeof route>[0], changed: Partial<typeof facts> = {}) =>
+  matchRoute([route(criteria)], { ...facts, ...changed }) === 0;
+
+describe('a route', () => {
+  it('without criteria takes every stream, also one whose numbers are unknown', () => {
+    expect(matches({})).toBe(true);
+    expect(matches({}, { from: '', to: '' })).toBe(true);
+  });
+
+  it('is the first that matches, and there may be none', () => {
+    const routes = [
+      route({ to: ['+15550000000'] }),
+      route({ path: '/ws' }),
+      route({ to: ['+1555*'] }),
+      route({}),
+    ];
+    expect(matchRoute(routes, facts)).toBe(2);
+    expect(matchRoute(routes, { ...facts, path: '/ws' })).toBe(1);
+    expect(matchRoute(routes, { ...facts, to: '15550000000' })).toBe(0);
+    expect(matchRoute(routes, { ...facts, to: '' })).toBe(3);
+    expect(matchRoute(routes.slice(0, 1), facts)).toBe(-1);
+    expect(matchRoute([], facts)).toBe(-1);
+  });
+
+  it('takes a number with and without its plus, on either side', () => {
+    for (const pattern of ['+15559876543', '15559876543']) {
+      for (const to of ['15559876543', '+15559876543', ' 15559876543', '+1 (555) 987-6543']) {
+        expect([pattern, to, matches({ to: [pattern] }, { to })]).toEqual([pattern, to, true]);
+      }
+    }
+  });
+
+  it('takes a SIP address by its user part', () => {
+    for (const to of [
+      'sip:+15559876543@phone.plivo.com',
+      'SIPS:15559876543@x;user=phone',
+      'sip:15559876543',
+    ]) {
+      expect(matches({ to: ['+15559876543'] }, { to })).toBe(true);
+    }
+    expect(matches({ to: ['+15559876543'] }, { to: 'sip:15559876544@x' })).toBe(false);
+  });
+
+  it('takes a whole number only as a whole', () => {
+    for (const to of ['1555987654', '155598765430', '5559876543', '', '+', 'anonymous']) {
+      expect([to, matches({ to: ['+15559876543'] }, { to })]).toEqual([to, false]);
+    }
+  });
+
+  it('takes a prefix with and without plus, and any of several patterns', () => {
+    expect(matches({ from: ['+1555*'] })).toBe(true);
+    expect(matches({ from: ['1555*'] })).toBe(true);
+    expect(matches({ from: ['+44*'] })).toBe(false);
+    expect(matches({ from: ['+44*', '+15551234567'] })).toBe(true);
+    expect(matches({ from: ['+1555*'] }, { from: '' })).toBe(false);
+  });
+
+  it('needs all of its criteria', () => {
+    const criteria = { path: '/stream', to: ['+1555*'], from: ['+1555*'] } as const;
+    expect(matches(criteria)).toBe(true);
+    expect(matches(criteria, { path: '/ws' })).toBe(false);
+    expect(matches(criteria, { to: '44' })).toBe(false);
+    expect(matches(criteria, { from: '44' })).toBe(false);
+  });
+});
+
+describe('a number in normal form', () => {
+  it('is its digits, and stays as it is when it is normal', () => {
+    for (const number of ['+1 555-123.4567', ' +15551234567 ', 'sip:+15551234567@x']) {
+      expect(normalNumber(number)).toBe('15551234567');
+      expect(normalNumber(normalNumber(number))).toBe('15551234567');
+    }
+    expect(normalNumber('anonymous')).toBe('anonymous');
+    expect(normalNumber('')).toBe('');
+  });
+});
