@@ -68,7 +68,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     },
     {
       started: ({ route }) => instruments.callsStarted.inc({ route }),
-      ended: ({ route }, reason) => instruments.ended(route, reason),
+      ended: ({ route, callId }, reason) => instruments.ended(route, reason, callId !== ''),
       refused: (reason) => instruments.refusals.inc({ reason }),
       hangup: (callId, reason, inMs) => hangups.submit(callId, reason, inMs),
       transfer: async (callId, url) => {

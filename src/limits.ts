@@ -34,6 +34,10 @@ export const checkpointNameBytesMax = 128;
 /** Digits in one `sendDTMF`. */
 export const dtmfDigitsMax = 64;
 
+/** The front pings each socket so often; the pong travels behind the audio. */
+export const pingIntervalMs = 5_000;
+/** A socket whose pong is older than this does not read. */
+export const pongLateMs = 2_000;
 /** A socket with no traffic at all for this long is gone; it is pinged before. */
 export const socketIdleSeconds = 60;
 /** Audio is dropped while a socket is blocked, and the socket closed after this long, or above so many bytes. */

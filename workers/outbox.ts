@@ -63,14 +63,14 @@ export class Outbox {
     return sent;
   }
 
-  /** A step of a call's life; always arrives. */
+  /** A step of a call's life; always arrives, and is published at once: it must outlive what comes next. */
   life(kind: number, slot: number, generation: number, body: object): void {
     const bytes = encoder.encode(JSON.stringify(body));
     if (this.#kept.length > 0 || !this.#push({ kind, slot, generation, body: bytes })) {
       if (this.#kept.length >= keptMax) throw new Error('the front no longer reads its ring');
       this.#kept.push({ kind, slot, generation, body: bytes });
     }
-    this.#askFlush();
+    this.flush();
   }
 
   /** Publishes all that was written and rings once. */

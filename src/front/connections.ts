@@ -1,5 +1,6 @@
 import type { WebSocket } from 'uWebSockets.js';
 import type { EndReason } from '../errors.js';
+import { pingIntervalMs, pongLateMs } from '../limits.js';
 import type { CallFacts } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
 
@@ -31,7 +32,12 @@ export class Connection {
   closeAtMs = Number.POSITIVE_INFINITY;
   /** The hang-up queue has it, and has not settled it. */
   hangupAsked = false;
-  /** Since when the socket has not taken all that was sent; 0 when it does. */
+  /** When the last ping left, and whether its pong is still to come. */
+  pingedAtMs = Number.NEGATIVE_INFINITY;
+  pongDue = false;
+  /** The far side has answered a ping before: only then does a late pong mean anything. */
+  answersPings = false;
+  /** Since when the socket does not take, or the far side does not read, what is sent; 0 when they do. */
   blockedSinceMs = 0;
 
   constructor(slot: number, generation: number, shard: Shard, route: string, facts: CallFacts) {
@@ -40,6 +46,20 @@ export class Connection {
     this.shard = shard;
     this.route = route;
     this.facts = facts;
+  }
+
+  /**
+   * Pings when it is time, and answers whether a pong is late. Kernel buffers swallow minutes of audio before a send
+   * says anything; the pong comes behind all of it.
+   */
+  ping(nowMs: number): boolean {
+    if (this.pongDue) return this.answersPings && nowMs - this.pingedAtMs > pongLateMs;
+    if (nowMs - this.pingedAtMs >= pingIntervalMs) {
+      this.pingedAtMs = nowMs;
+      this.pongDue = true;
+      this.socket?.ping();
+    }
+    return false;
   }
 
   /** Notes why the connection ends; false if that was already known. */

@@ -103,7 +103,15 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   writable(connection: Connection): void {
-    if (connection.socket?.getBufferedAmount() === 0) connection.blockedSinceMs = 0;
+    if (connection.socket?.getBufferedAmount() === 0 && !connection.pongDue) {
+      connection.blockedSinceMs = 0;
+    }
+  }
+
+  pong(connection: Connection): void {
+    connection.pongDue = false;
+    connection.answersPings = true;
+    this.writable(connection);
   }
 
   closed(connection: Connection, code: number): void {
@@ -263,6 +271,9 @@ export class Front implements SocketEvents, ShardRequests {
     this.#ingress.retry();
     for (const { egress } of this.#egress.values()) if (egress.waiting) egress.look();
     for (const connection of this.connections) {
+      if (connection.ping(nowMs) && connection.blockedSinceMs === 0) {
+        connection.blockedSinceMs = nowMs;
+      }
       const blockedMs = connection.blockedSinceMs > 0 ? nowMs - connection.blockedSinceMs : 0;
       if (blockedMs > slowReaderMs) this.#end(connection, 'slow-reader');
       else if (nowMs >= connection.closeAtMs)

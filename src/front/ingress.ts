@@ -47,7 +47,7 @@ export class Ingress {
 
   /** A step in a connection's life; false when there is no room, or others still wait for it. */
   life(connection: Connection, kind: number, body: object): boolean {
-    if (this.#kept.length > 0) return false;
+    if (this.#kept.some((kept) => kept.connection.shard === connection.shard)) return false;
     return this.#push(connection, kind, encoder.encode(JSON.stringify(body)), true);
   }
 

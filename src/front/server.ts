@@ -23,6 +23,7 @@ export interface SocketEvents {
   opened(connection: Connection): void;
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void;
   writable(connection: Connection): void;
+  pong(connection: Connection): void;
   closed(connection: Connection, code: number): void;
 }
 
@@ -113,6 +114,7 @@ export class Server {
       },
       drain: (socket: WebSocket<SocketData>) =>
         this.#events.writable(socket.getUserData().connection),
+      pong: (socket) => this.#events.pong(socket.getUserData().connection),
       close: (socket, code) => {
         const { connection } = socket.getUserData();
         connection.socket = undefined;

@@ -14,6 +14,7 @@ export class Instruments {
   readonly registry = new Registry();
   readonly callsStarted: Counter<'route'>;
   readonly callsEnded: Counter<'route' | 'reason' | 'fault'>;
+  readonly unstarted: Counter<'reason'>;
   readonly refusals: Counter<'reason'>;
   readonly hangups: Counter<'outcome'>;
   readonly hangupAttempts: Counter;
@@ -30,8 +31,14 @@ export class Instruments {
     });
     this.callsEnded = new Counter({
       name: 'plivo_gateway_calls_ended_total',
-      help: 'Connections that ended, by the reason that came first and whose doing it was',
+      help: 'Calls that ended, by the reason that came first and whose doing it was',
       labelNames: ['route', 'reason', 'fault'],
+      registers,
+    });
+    this.unstarted = new Counter({
+      name: 'plivo_gateway_connections_unstarted_total',
+      help: 'Connections that ended before their start message',
+      labelNames: ['reason'],
       registers,
     });
     this.refusals = new Counter({
@@ -66,8 +73,10 @@ export class Instruments {
     this.#zero(names);
   }
 
-  ended(route: string, reason: EndReason): void {
-    this.callsEnded.inc({ route, reason, fault: endReasons[reason] });
+  /** `wasCall`: its start had arrived, so that calls started = calls ended + live. */
+  ended(route: string, reason: EndReason, wasCall: boolean): void {
+    if (wasCall) this.callsEnded.inc({ route, reason, fault: endReasons[reason] });
+    else this.unstarted.inc({ reason });
   }
 
   /** Every series exists from the start, so that a first event is a step from 0 and not a new series. */
@@ -78,6 +87,7 @@ export class Instruments {
         this.callsEnded.inc({ route, reason, fault: endReasons[reason] }, 0);
       }
     }
+    for (const reason of endReasonNames) this.unstarted.inc({ reason }, 0);
     for (const reason of refusals) this.refusals.inc({ reason }, 0);
     for (const outcome of hangupOutcomes) this.hangups.inc({ outcome }, 0);
     for (const outcome of ['ok', 'failed']) this.transfers.inc({ outcome }, 0);

@@ -101,7 +101,7 @@ describe('the metrics of the shards', () => {
         draining: () => false,
       },
     });
-    instruments.ended('echo', 'app-end');
+    instruments.ended('echo', 'app-end', true);
     const families = parseExposition(await registry.metrics());
     const ended = families.get('plivo_gateway_calls_ended_total')!.samples;
     expect(ended.find(({ value }) => value === 1)?.labels).toEqual({

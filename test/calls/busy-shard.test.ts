@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { l16, type StreamClient } from './stream-client.js';
+import { TestGateway } from './test-gateway.js';
+import { until } from './wait.js';
+
+/** A handler that keeps its thread for itself: what arrives meanwhile waits in the ring. */
+const handler = `
+  start(call) {
+    tell(call, 'start');
+    const ms = Number(call.extraHeaders.block ?? 0);
+    if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  },
+  audio(call, samples) { call.play(samples); },
+  dtmf(call, digit) { tell(call, 'dtmf', digit); },
+  end(call, reason) { tell(call, 'end', reason); },
+`;
+
+const format = l16(16_000);
+
+async function blocked(
+  ms: number,
+  shards = 1,
+): Promise<{ gateway: TestGateway; client: StreamClient }> {
+  const gateway = await TestGateway.open({
+    handler,
+    sampleRate: 16_000,
+    shards,
+    settings: { limits: { calls: 4 } },
+  });
+  const client = await gateway.call({ format, extraHeaders: { block: String(ms) } });
+  await gateway.untilTold(client, 'start');
+  return { gateway, client };
+}
+
+describe.concurrent('a shard that is held up', () => {
+  it('loses audio at most: every digit comes, and the call goes on', async () => {
+    const { gateway, client } = await blocked(2_000);
+    const frame = new Uint8Array(640);
+    for (let i = 0; i < 6_000; i += 1) {
+      client.media(frame);
+      if (i % 60 === 59) client.dtmf(String(((i / 60) % 10) | 0));
+    }
+    await gateway.untilTold(client, 'dtmf', 100);
+    const digits = gateway.toldOf(client, 'dtmf').map(([digit]) => digit);
+    expect(digits.join('')).toBe('0123456789'.repeat(10));
+    const page = await gateway.metrics();
+    expect(page.drops('ingress-full')).toBeGreaterThan(1_000);
+    expect(client.closed).toBeUndefined();
+    await client.hangUp();
+    expect(await gateway.untilTold(client, 'end')).toEqual(['stream-closed']);
+  });
+
+  it('so long that not even control fits ends the call; a call in its place is another one', async () => {
+    const { gateway, client } = await blocked(2_500);
+    const frame = new Uint8Array(640);
+    for (let i = 0; i < 5_000; i += 1) client.media(frame);
+    const flood = (): void => {
+      for (let i = 0; i < 500 && client.isOpen; i += 1) client.dtmf('1');
+    };
+    const closed = await until('the end of the call', () => {
+      flood();
+      return client.closed;
+    });
+    expect(closed).toEqual({ code: 1011, reason: 'shard-overrun' });
+    // Plivo reconnects at once, and is let in as soon as there is room for all it has to say.
+    const next = await until('a call that works', async () => {
+      const again = await gateway.call({ format }).catch(() => undefined);
+      again?.media(frame);
+      const answer = again && (() => again.closed ?? again.of('playAudio')[0]);
+      await until('an answer', () => again === undefined || answer?.());
+      return again?.isOpen === true && again;
+    });
+    expect(await gateway.untilTold(client, 'end')).toEqual(['shard-overrun']);
+    await next.hangUp();
+    expect(await gateway.untilTold(next, 'end')).toEqual(['stream-closed']);
+    await gateway.untilMetric('connections_active', {}, 0);
+  });
+
+  it('and overrun keeps no call from the others', async () => {
+    const { gateway, client } = await blocked(4_000, 2);
+    const frame = new Uint8Array(640);
+    for (let i = 0; i < 5_000; i += 1) client.media(frame);
+    await until('the end of the call', () => {
+      for (let i = 0; i < 500 && client.isOpen; i += 1) client.dtmf('1');
+      return client.closed;
+    });
+    // The shard is still held up. One of the next two calls belongs to the other one.
+    const fromMs = performance.now();
+    const served = await until('a call that works', async () => {
+      const next = await gateway.call({ format }).catch(() => undefined);
+      next?.media(frame);
+      const heard = next?.waitFor('playAudio', 1, 300).catch(() => undefined);
+      return (await heard) && next;
+    });
+    expect(performance.now() - fromMs).toBeLessThan(1_500);
+    await served.hangUp();
+  });
+});
