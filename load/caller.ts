@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { WebSocket } from 'ws';
+import { CallEnding, isOrderlyClose } from './call-ending.js';
 import { CallerEar } from './caller-ear.js';
 import {
   type CallEndReason,
@@ -43,8 +44,6 @@ const lingerMs = 500;
 const timeLimitSpareMs = 60_000;
 /** Plivo drops a stream whose reader is 40 s behind (section 2.8); these are bytes of L16 16 kHz. */
 const unreadBytesMax = 40 * 50 * 1_050;
-/** Codes by which a gateway may end a stream in good order. */
-const orderlyCloseCodes: readonly number[] = [1000, 1001, 1005];
 /** How often the clock is looked at when no media is due. */
 const idleLookMs = 5;
 
@@ -63,11 +62,7 @@ export class Caller {
   #endMs = 0;
   /** When the present state is left, whatever happens. */
   #deadlineMs = Number.POSITIVE_INFINITY;
-  #endReason: CallEndReason | null = null;
-  #endDetail: string | null = null;
-  #closeCode: number | null = null;
-  #hungUpByGateway = false;
-  #transferredTo: string | null = null;
+  readonly #ending = new CallEnding();
   #settle: (outcome: CallOutcome) => void = () => {};
 
   constructor(options: CallerOptions) {
@@ -119,19 +114,23 @@ export class Caller {
 
   /** A hang-up reached Plivo's REST API. False if there is no such call any more (a 404). */
   hangUpByGateway(): boolean {
-    const isGone = this.#hungUpByGateway || this.#state === State.Over;
-    if (isGone || this.#state === State.Closing || this.#state < State.Live) return false;
-    this.#hungUpByGateway = true;
+    if (this.#isGone) return false;
+    this.#ending.hangUpByGateway();
     this.#deadlineMs = performance.now() + hangupToCloseMs;
     return true;
   }
 
   /** A transfer reached Plivo's REST API: it takes effect when the stream ends (section 4.3). */
   transferByGateway(url: string): boolean {
-    const isGone = this.#hungUpByGateway || this.#state === State.Over;
-    if (isGone || this.#state === State.Closing || this.#state < State.Live) return false;
-    this.#transferredTo = url;
+    if (this.#isGone) return false;
+    this.#ending.transferredTo = url;
     return true;
+  }
+
+  /** True if Plivo's REST API knows no such call, or no more. */
+  get #isGone(): boolean {
+    const isOutside = this.#state < State.Live || this.#state === State.Over;
+    return isOutside || this.#state === State.Closing || this.#ending.isHungUpByGateway;
   }
 
   #enter(next: State): void {
@@ -176,7 +175,7 @@ export class Caller {
         if (isDue) this.#start(nowMs);
         return;
       case State.Live:
-        if (isDue && this.#hungUpByGateway) this.#close();
+        if (isDue && this.#ending.isHungUpByGateway) this.#close();
         else if (isDue) this.#fallSilent('time-limit', 'the call reached its time limit');
         else if (this.#isFinished(nowMs)) this.#fallSilent('caller-hangup', null);
         return;
@@ -218,7 +217,7 @@ export class Caller {
   }
 
   #fallSilent(reason: CallEndReason, detail: string | null): void {
-    this.#keepReason(reason, detail);
+    this.#ending.keep(reason, detail);
     this.#enter(State.Settling);
     this.#deadlineMs = performance.now() + settleMsMax;
   }
@@ -243,19 +242,19 @@ export class Caller {
 
   #closed(code: number): void {
     if (this.#state === State.Over) return;
-    this.#closeCode = code;
+    this.#ending.closeCode = code;
     if (this.#state < State.Closing) this.#closedByGateway(code);
     else this.#over('caller-hangup', null);
   }
 
   #closedByGateway(code: number): void {
     this.#stopHearing(performance.now());
-    if (!orderlyCloseCodes.includes(code)) {
+    if (!isOrderlyClose(code)) {
       this.violations.record('close-code-unexpected', `the gateway closed with code ${code}`);
     }
-    if (code === 1006) this.#keepReason('dropped', 'the connection broke without a close frame');
-    else this.#keepReason('gateway-closed', `the gateway closed the socket with code ${code}`);
-    if (this.#state === State.Live && !this.#hungUpByGateway) {
+    if (code === 1006) this.#ending.keep('dropped', 'the connection broke without a close frame');
+    else this.#ending.keep('gateway-closed', `the gateway closed the socket with code ${code}`);
+    if (this.#state === State.Live && !this.#ending.isHungUpByGateway) {
       this.#enter(State.Lingering);
       this.#deadlineMs = this.#endMs + lingerMs;
     } else {
@@ -263,27 +262,12 @@ export class Caller {
     }
   }
 
-  /** The first reason stands. */
-  #keepReason(reason: CallEndReason, detail: string | null): void {
-    if (this.#endReason !== null) return;
-    this.#endReason = reason;
-    this.#endDetail = detail;
-  }
-
   #over(reason: CallEndReason, detail: string | null): void {
     if (this.#state === State.Over) return;
     this.#enter(State.Over);
-    this.#keepReason(reason, detail);
+    this.#ending.keep(reason, detail);
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#socket?.terminate();
-    this.#settle({
-      endReason: this.#hungUpByGateway ? 'gateway-hangup' : (this.#endReason ?? reason),
-      endDetail: this.#hungUpByGateway ? null : this.#endDetail,
-      closeCode: this.#closeCode,
-      hungUpByGateway: this.#hungUpByGateway,
-      transferredTo: this.#transferredTo,
-      startMs: this.#startMs,
-      endMs: Math.max(this.#endMs, this.#startMs),
-    });
+    this.#settle(this.#ending.outcome(this.#startMs, this.#endMs));
   }
 }

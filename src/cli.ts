@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { benchCommand } from '../load/bench.js';
 import { callCommand } from '../load/call-command.js';
 import { checkCommand } from './config/print.js';
 import { errorText, GatewayError } from './errors.js';
@@ -12,7 +13,8 @@ const program = new Command('plivo-gateway')
   .showHelpAfterError()
   .addCommand(serveCommand())
   .addCommand(callCommand())
-  .addCommand(checkCommand());
+  .addCommand(checkCommand())
+  .addCommand(benchCommand());
 
 try {
   await program.parseAsync();
