@@ -37,7 +37,12 @@ describe('the README', () => {
   });
 
   it('lists every metric of the gateway, and no other', async () => {
-    const { registry } = new Instruments({ routes: ['default'], refusals: [], hangupOutcomes: [], version: '0' });
+    const { registry } = new Instruments({
+      routes: ['default'],
+      refusals: [],
+      hangupOutcomes: [],
+      version: '0',
+    });
     registerCounts(registry, {
       shards: () => [],
       others: [counterBlock()],

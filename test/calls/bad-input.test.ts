@@ -195,7 +195,7 @@ describe('a message in pieces', () => {
   });
 
   it('that add up to more than 64 KB closes the socket with 1009', async () => {
-    const client = await gateway.call({ format: l16(16_000) });
+    const client = await gateway.liveCall({ format: l16(16_000) });
     for (let i = 0; i < 70; i += 1) {
       client.socket.send('x'.repeat(1_000), { fin: i === 69, binary: false });
     }
