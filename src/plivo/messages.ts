@@ -62,7 +62,7 @@ export interface Unreadable {
 export const wireEncodings = { mulaw: 'audio/x-mulaw', l16: 'audio/x-l16' } as const;
 
 /** Formats Plivo offers (section 4.2); 24 kHz is documented on one page only and accepted. */
-const formatRates: Readonly<Record<Encoding, readonly number[]>> = {
+export const formatRates: Readonly<Record<Encoding, readonly number[]>> = {
   mulaw: [8_000],
   l16: [8_000, 16_000, 24_000],
 };

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.js';
 import { audioRates, isAudioRate } from '../limits.js';
-import type { Encoding, MediaFormat, Track } from '../plivo/messages.js';
+import { type Encoding, formatRates, type MediaFormat, type Track } from '../plivo/messages.js';
 
 /** Every default is Pipecat's where Pipecat has the parameter. Rates in Hz. */
 export interface PlivoSerializerParams {
@@ -66,12 +66,6 @@ export interface Settings {
 }
 
 const plivoApiUrl = 'https://api.plivo.com';
-/** Protocol section 4.2. */
-const formatRates: { readonly [encoding in Encoding]: readonly number[] } = {
-  mulaw: [8_000],
-  l16: [8_000, 16_000, 24_000],
-};
-
 /** @throws GatewayError BAD_ARGUMENT, UNSUPPORTED_RATE, MISSING_CREDENTIALS */
 export function settle(options: PlivoFrameSerializerOptions): Settings {
   const streamId = options?.streamId;
