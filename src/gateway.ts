@@ -1,6 +1,7 @@
 import { AdminServer, type CallView } from './admin/server.js';
 import type { GatewayConfig } from './config/types.js';
 import { drainGateway } from './drain.js';
+import type { EndReason } from './errors.js';
 import { refusals } from './front/admission.js';
 import { Front } from './front/front.js';
 import { loadNative } from './front/native.js';
@@ -46,9 +47,10 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
   const client = new PlivoClient(config.plivo);
   const hangups = new HangupDispatcher(client, log, {
     attempted: () => instruments.hangupAttempts.inc(),
-    settled: (callId, outcome) => {
+    settled: (callId, outcome, reason) => {
       instruments.hangups.inc({ outcome });
-      front.hangupSettled(callId, outcome === 'confirmed' || outcome === 'already-ended');
+      const done = outcome === 'confirmed' || outcome === 'already-ended';
+      front.hangupSettled(callId, reason as EndReason, done);
     },
   });
 

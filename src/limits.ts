@@ -57,9 +57,6 @@ export const egressLookMs = 100;
 /** Records handled in one go before the thread looks at its timers again. */
 export const recordsPerBatchMax = 4_096;
 
-/** So many records in one look are dense traffic: the thread then looks by itself once a millisecond. */
-export const denseRecords = 4;
-
 /** Calls that a shard reserves memory for. */
 export const callsPerShardMax = 20_000;
 

@@ -1,5 +1,5 @@
 import type { EndReason } from '../src/errors.js';
-import { denseRecords, recordsPerBatchMax, tickMs, tickPhases } from '../src/limits.js';
+import { recordsPerBatchMax, tickMs, tickPhases } from '../src/limits.js';
 import { elapsedUs } from '../src/shard/clock.js';
 import { counter, histogram, observe } from '../src/shard/counters.js';
 import { Waiter } from '../src/shard/doorbell.js';
@@ -44,7 +44,6 @@ export class ShardLoop {
       start.port,
       () => this.#look(),
       () => this.#ingress.waiting,
-      denseRecords,
     );
     this.#ticker = setInterval(() => this.#tick(), tickMs);
   }

@@ -38,6 +38,8 @@ interface KernelExports {
   resample(state: number, source: number, count: number, target: number): number;
   flush(state: number, target: number): number;
   reset(state: number): void;
+  /** Serves `MediaScan`: 1 and a result, drawn in `kernel/scan.ts`, or 0. */
+  scanMedia(source: number, bytes: number, result: number): number;
 }
 
 /**
@@ -60,6 +62,7 @@ export class Kernel {
   readonly resample: KernelExports['resample'];
   readonly flush: KernelExports['flush'];
   readonly reset: KernelExports['reset'];
+  readonly scanMedia: KernelExports['scanMedia'];
   readonly #start: number;
   readonly #end: number;
   #next: number;
@@ -85,6 +88,7 @@ export class Kernel {
     this.resample = kernel.resample;
     this.flush = kernel.flush;
     this.reset = kernel.reset;
+    this.scanMedia = kernel.scanMedia;
     this.#start = roundedUp(start);
     this.#end = end;
     this.#next = this.#start;

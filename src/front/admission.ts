@@ -24,7 +24,12 @@ export function readFacts(query: string): CallFacts {
   for (const [name, value] of new URLSearchParams(query)) {
     if (first[name] === undefined && name !== '__proto__') first[name] = value;
   }
-  return { from: first.from ?? '', to: first.to ?? '', query: first };
+  return { from: number(first.from), to: number(first.to), query: first };
+}
+
+/** An unescaped `+` in a query reads as a space. */
+function number(value = ''): string {
+  return value.replace(/^ (?=\d)/, '+');
 }
 
 /** Decides on an upgrade by its path and query. */

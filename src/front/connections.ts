@@ -17,7 +17,10 @@ export class Connection {
   readonly route: string;
   readonly facts: CallFacts;
   readonly openedAt = Date.now();
-  /** Undefined until the upgrade is done, and again once the socket is closed. */
+  /**
+   * Undefined until the upgrade is done, and again once the socket is closed. The connection keeps its slot until the
+   * shard has answered that.
+   */
   socket: WebSocket<SocketData> | undefined = undefined;
   /** From `start`; empty before. */
   callId = '';

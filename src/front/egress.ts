@@ -15,10 +15,10 @@ import type { Connection, Connections } from './connections.js';
 export interface ShardRequests {
   started(connection: Connection, body: StartedBody): void;
   hangup(connection: Connection, body: HangupBody): void;
-  /** The same, after the connection has ended. */
-  hangupGone(body: HangupBody): void;
   close(connection: Connection, body: EndBody): void;
   transfer(connection: Connection, body: TransferBody): void;
+  /** The session is over; after it comes nothing more for this connection. */
+  ended(connection: Connection): void;
   /** The socket could not take a control message: the connection must end. */
   stuck(connection: Connection): void;
 }
@@ -62,8 +62,8 @@ export class Egress {
     while (records < recordsPerBatchMax && egress.next()) {
       records += 1;
       const connection = this.#connections.get(egress.slot, egress.generation);
-      if (connection?.socket === undefined || connection.shard !== this.#shard) {
-        this.#stale(egress.kind, egress.at, egress.bytes);
+      if (connection === undefined || connection.shard !== this.#shard) {
+        this.#values[counter.staleRecords]! += 1;
       } else if (egress.kind === RecordKind.Audio || egress.kind === RecordKind.Control) {
         this.#send(connection, egress.kind, egress.at, egress.bytes, egress.stampUs);
       } else {
@@ -74,23 +74,13 @@ export class Egress {
     return records;
   }
 
-  /** The socket went while the record was on its way. A hang-up is a promise all the same. */
-  #stale(kind: number, at: number, bytes: number): void {
-    this.#values[counter.staleRecords]! += 1;
-    if (kind === RecordKind.Hangup) this.#requests.hangupGone(this.#body(at, bytes) as HangupBody);
-  }
-
-  #body(at: number, bytes: number): unknown {
-    return JSON.parse(Buffer.from(this.#shard.memory.buffer, at, bytes).toString('utf8'));
-  }
-
   #send(connection: Connection, kind: number, at: number, bytes: number, stampUs: number): void {
     const isAudio = kind === RecordKind.Audio;
-    if (connection.blockedSinceMs > 0 && isAudio) {
-      this.#values[drop['slow-reader']]! += 1;
+    const { socket } = connection;
+    if (socket === undefined || (connection.blockedSinceMs > 0 && isAudio)) {
+      this.#values[drop[socket === undefined ? 'socket-gone' : 'slow-reader']]! += 1;
       return;
     }
-    const socket = connection.socket!;
     const { outboxAt } = this.#shard.layout;
     this.#shard.views.bytes.copyWithin(outboxAt, at, at + bytes);
     const outcome = socket.send(this.#view(bytes), false, false);
@@ -113,7 +103,8 @@ export class Egress {
   }
 
   #request(connection: Connection, kind: number, at: number, bytes: number): void {
-    const body = this.#body(at, bytes);
+    const text = Buffer.from(this.#shard.memory.buffer, at, bytes).toString('utf8');
+    const body = JSON.parse(text) as unknown;
     switch (kind) {
       case RecordKind.Started:
         return this.#requests.started(connection, body as StartedBody);
@@ -123,6 +114,8 @@ export class Egress {
         return this.#requests.close(connection, body as EndBody);
       case RecordKind.Transfer:
         return this.#requests.transfer(connection, body as TransferBody);
+      case RecordKind.Ended:
+        return this.#requests.ended(connection);
     }
   }
 }

@@ -1,12 +1,6 @@
 import type { RouteConfig } from '../config/types.js';
 import { closeCode, closedReason, type EndReason, endReasons } from '../errors.js';
-import {
-  closeAfterHangupMs,
-  denseRecords,
-  egressLookMs,
-  messageBytesMax,
-  slowReaderMs,
-} from '../limits.js';
+import { closeAfterHangupMs, egressLookMs, messageBytesMax, slowReaderMs } from '../limits.js';
 import type { Log } from '../log.js';
 import { place } from '../pool/placement.js';
 import type { StampClock } from '../shard/clock.js';
@@ -66,7 +60,7 @@ export class Front implements SocketEvents, ShardRequests {
     this.#options = options;
     this.#events = events;
     this.connections = new Connections(options.slots);
-    this.#ingress = new Ingress(options.values, options.clock);
+    this.#ingress = new Ingress(options.values, options.clock, () => this.#glance());
     this.#sweeper = setInterval(() => this.#sweep(), egressLookMs);
   }
 
@@ -117,12 +111,11 @@ export class Front implements SocketEvents, ShardRequests {
   closed(connection: Connection, code: number): void {
     const reason = connection.endReason ?? closedReason(code);
     connection.ends(reason);
-    this.#ingress.lifeSurely(connection, RecordKind.Closed, { reason, code });
-    this.connections.release(connection);
-    if (connection.callId !== '') this.calls -= 1;
     // Nothing more will be heard: a hang-up that waited for the last word is due now.
     if (connection.hangupAsked) this.#events.hangup(connection.callId, reason, 0);
-    this.#events.ended(connection, reason);
+    if (connection.shard.open) {
+      this.#ingress.lifeSurely(connection, RecordKind.Closed, { reason, code });
+    } else this.ended(connection);
   }
 
   // ---- shards --------------------------------------------------------------------------------------------------
@@ -130,13 +123,11 @@ export class Front implements SocketEvents, ShardRequests {
   shardOpened(shard: Shard): void {
     const { values, clock } = this.#options;
     const egress = new Egress(shard, this.connections, this, values, clock);
-    const look = (): number => egress.look();
     const waiter = new Waiter(
       shard.egressBell,
       shard.port,
-      look,
+      () => egress.look(),
       () => egress.waiting,
-      denseRecords,
     );
     this.#egress.set(shard, { egress, waiter });
     waiter.look();
@@ -156,8 +147,8 @@ export class Front implements SocketEvents, ShardRequests {
       'shard lost; its calls end',
     );
     for (const connection of mine) {
-      this.#logEnd(connection, 'shard-lost');
-      this.#hangUpAndEnd(connection, 'shard-lost');
+      if (connection.socket === undefined) this.ended(connection);
+      else this.#lost(connection);
     }
   }
 
@@ -168,21 +159,25 @@ export class Front implements SocketEvents, ShardRequests {
     connection.startMessage = body.message;
     connection.startedAt = Date.now();
     this.calls += 1;
+    this.#events.started(connection);
+    if (connection.socket === undefined) return;
     // Plivo reconnects with a new socket (protocol reference, section 7.2): it replaces the old one.
     const before = this.connections.name(connection);
     if (before !== undefined) this.#end(before, 'replaced');
-    this.#events.started(connection);
+  }
+
+  /** The shard has nothing more to say of a closed connection: only now is its slot free, and the call counted. */
+  ended(connection: Connection): void {
+    this.connections.release(connection);
+    if (connection.callId !== '') this.calls -= 1;
+    this.#events.ended(connection, connection.endReason!);
   }
 
   hangup(connection: Connection, body: HangupBody): void {
     const reason = body.reason as EndReason;
     connection.ends(reason);
     connection.hangupAsked = true;
-    this.#events.hangup(body.callId, reason, body.inMs);
-  }
-
-  hangupGone({ callId, reason }: HangupBody): void {
-    this.#events.hangup(callId, reason as EndReason, 0);
+    this.#events.hangup(body.callId, reason, connection.socket === undefined ? 0 : body.inMs);
   }
 
   close(connection: Connection, body: EndBody): void {
@@ -209,21 +204,27 @@ export class Front implements SocketEvents, ShardRequests {
     this.#end(connection, 'slow-reader');
   }
 
+  /** The thread is awake for its sockets: what the shards have answered meanwhile goes out with it. */
+  #glance(): void {
+    for (const { waiter } of this.#egress.values()) waiter.glance();
+  }
+
   // ---- endings -------------------------------------------------------------------------------------------------
 
   /** A hang-up is settled: Plivo closes the socket now, and if it does not, we do. */
-  hangupSettled(callId: string, done: boolean): void {
+  hangupSettled(callId: string, reason: EndReason, done: boolean): void {
     const connection = this.connections.byCallId(callId);
     if (connection === undefined) return;
     connection.hangupAsked = false;
+    connection.ends(reason);
     if (done) connection.closeAtMs = performance.now() + closeAfterHangupMs;
-    else this.#end(connection, connection.endReason ?? 'operator');
+    else this.#end(connection, reason);
   }
 
   /** An operator ends a call at once; false if there is no such call here. */
   hangupCall(callId: string): boolean {
     const connection = this.connections.byCallId(callId);
-    if (connection === undefined) return false;
+    if (connection?.socket === undefined) return false;
     if (connection.ends('operator')) {
       this.#ingress.lifeSurely(connection, RecordKind.End, { reason: 'operator' });
     }
@@ -276,15 +277,19 @@ export class Front implements SocketEvents, ShardRequests {
       }
       const blockedMs = connection.blockedSinceMs > 0 ? nowMs - connection.blockedSinceMs : 0;
       if (blockedMs > slowReaderMs) this.#end(connection, 'slow-reader');
-      else if (nowMs >= connection.closeAtMs)
-        this.#end(connection, connection.endReason ?? 'operator');
+      else if (nowMs >= connection.closeAtMs) this.#end(connection, connection.endReason!);
     }
   }
 
-  /** The worker writes this line, unless it is gone. */
-  #logEnd({ callId, startedAt }: Connection, reason: EndReason): void {
-    if (callId === '') return;
-    const seconds = (Date.now() - startedAt) / 1_000;
-    this.#options.log.info({ callId, reason, fault: endReasons[reason], seconds }, 'call ended');
+  /** The line at a call's end is the worker's, unless it is gone. */
+  #lost(connection: Connection): void {
+    const { callId, startedAt } = connection;
+    connection.ends('shard-lost');
+    const reason = connection.endReason!;
+    if (callId !== '') {
+      const seconds = (Date.now() - startedAt) / 1_000;
+      this.#options.log.info({ callId, reason, fault: endReasons[reason], seconds }, 'call ended');
+    }
+    this.#hangUpAndEnd(connection, reason);
   }
 }

@@ -20,6 +20,7 @@ interface Kept {
 export class Ingress {
   readonly #values: Float64Array;
   readonly #clock: StampClock;
+  readonly #turned: () => void;
   /** Shards written to in this turn. */
   readonly #dirty: Shard[] = [];
   /** Ends of connections that found no room; they are never lost. */
@@ -27,7 +28,9 @@ export class Ingress {
   #stampUs = 0;
   #publishAsked = false;
 
-  constructor(values: Float64Array, clock: StampClock) {
+  /** `turned` is called at the end of each turn that brought something. */
+  constructor(values: Float64Array, clock: StampClock, turned: () => void) {
+    this.#turned = turned;
     this.#values = values;
     this.#clock = clock;
   }
@@ -97,5 +100,6 @@ export class Ingress {
       if (shard.open && shard.ingress.publish()) shard.ingressBell.ring();
     }
     this.#dirty.length = 0;
+    this.#turned();
   };
 }

@@ -62,7 +62,7 @@ export interface HangupQueue {
 export class HangupDispatcher implements HangupQueue {
   readonly #client: PlivoClient;
   readonly #log: Log;
-  readonly #settled: (callId: string, outcome: HangupOutcome) => void;
+  readonly #settled: (callId: string, outcome: HangupOutcome, reason: string) => void;
   readonly #attempted: () => void;
   readonly #intents = new Map<string, Intent>();
   readonly #window = new SlidingWindow(restRequestsMax, restWindowMs);
@@ -76,7 +76,7 @@ export class HangupDispatcher implements HangupQueue {
     client: PlivoClient,
     log: Log,
     events: {
-      settled(callId: string, outcome: HangupOutcome): void;
+      settled(callId: string, outcome: HangupOutcome, reason: string): void;
       attempted(): void;
     },
   ) {
@@ -223,6 +223,6 @@ export class HangupDispatcher implements HangupQueue {
     const line = { callId, outcome, reason, attempts, status, answer, detail };
     if (outcome === 'confirmed' || outcome === 'already-ended') this.#log.debug(line, 'hung up');
     else if (outcome !== 'no-credentials') this.#log.error(line, 'call could not be hung up');
-    this.#settled(callId, outcome);
+    this.#settled(callId, outcome, String(reason));
   }
 }

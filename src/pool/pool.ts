@@ -65,7 +65,6 @@ export class ShardPool {
   /** Lets every shard return once its last session has ended, then ends the threads. */
   async drain(deadlineMs: number): Promise<void> {
     this.#closing = true;
-    for (const timer of this.#restarts) clearTimeout(timer);
     for (const { shard } of this.#running) {
       shard.ingress.push(RecordKind.Drain, 0, 0, noBody, 0, true);
       shard.ingress.publish();
@@ -78,6 +77,7 @@ export class ShardPool {
 
   async destroy(): Promise<void> {
     this.#closing = true;
+    for (const timer of this.#restarts) clearTimeout(timer);
     for (const { shard } of this.#running) this.#retire(shard);
     await Promise.allSettled(this.#pools.map((pool) => pool.destroy()));
   }
@@ -157,6 +157,7 @@ export class ShardPool {
 
   /** A shard that cannot be replaced at once is tried again, less and less often. */
   async #replace(index: number, incarnation: number, attempt: number): Promise<void> {
+    if (this.#closing) return;
     const running = this.#run(index, incarnation);
     try {
       await this.#whenReady(running);

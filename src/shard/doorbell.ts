@@ -35,44 +35,49 @@ export class Doorbell {
   }
 }
 
-/** Looks in one turn of the event loop. */
-const looksMax = 8;
+/** Two looks that find something within this time are dense traffic. */
+const denseMs = 2;
+/** Then the consumer looks by itself so often, until it has found nothing so many times in a row. */
+const pollMs = 1;
+const emptyPollsMax = 3;
 
 /**
  * The consumer's waiting: looks when the bell rings and, while traffic is dense, by itself once a millisecond with the
- * bell silenced. One wake-up then serves many records, at the price of at most that millisecond.
+ * bell silenced. One wake-up then serves many records, and no ring is paid for, at the price of at most that
+ * millisecond.
  */
 export class Waiter {
   readonly #bell: Doorbell;
   readonly #look: () => number;
   readonly #waiting: () => boolean;
-  readonly #denseRecords: number;
   #timer: NodeJS.Timeout | undefined;
   #polling = false;
   #stopped = false;
+  #emptyPolls = 0;
+  /** When a look last found something. */
+  #foundAtMs = Number.NEGATIVE_INFINITY;
+  /** A look in passing has found something since the last poll. */
+  #glanced = false;
 
   /**
    * @param look handles what is in the ring and answers how many records that were
    * @param waiting says whether the ring holds a record
-   * @param denseRecords so many records in one look are dense traffic
    */
-  constructor(
-    bell: Doorbell,
-    port: MessagePort,
-    look: () => number,
-    waiting: () => boolean,
-    denseRecords: number,
-  ) {
+  constructor(bell: Doorbell, port: MessagePort, look: () => number, waiting: () => boolean) {
     this.#bell = bell;
     this.#look = look;
     this.#waiting = waiting;
-    this.#denseRecords = denseRecords;
     port.on('message', () => this.look());
   }
 
   /** Looks now, as if the bell had rung. */
   look(): void {
     if (!this.#polling) this.#serve();
+  }
+
+  /** Looks in passing, when the thread is awake for another reason. Changes nothing about the bell. */
+  glance(): void {
+    if (!this.#stopped && this.#waiting()) this.#glanced = this.#look() > 0;
   }
 
   stop(): void {
@@ -82,26 +87,40 @@ export class Waiter {
 
   #serve(): void {
     if (this.#stopped) return;
-    for (let looks = 0; looks < looksMax; looks += 1) {
-      const records = this.#look();
-      if (this.#stopped) return;
-      if (records >= this.#denseRecords) {
-        this.#poll();
-        return;
-      }
+    let isDense = true;
+    try {
+      isDense = this.#lookDense();
+    } finally {
+      // Also after a failed look: a consumer that neither polls nor listens would be deaf.
+      if (!this.#stopped) this.#rest(isDense);
+    }
+  }
+
+  #rest(isDense: boolean): void {
+    if (!isDense) {
       this.#polling = false;
       this.#bell.arm();
+      // What came just before the bell was armed did not ring.
       if (!this.#waiting()) return;
-      this.#bell.silence();
     }
-    // Records keep coming: the thread's timers and promises get their turn before the next look.
-    this.#polling = true;
-    setImmediate(() => this.#serve());
+    this.#poll();
+  }
+
+  /** Looks, and says whether it is worth looking again soon without being rung. */
+  #lookDense(): boolean {
+    const nowMs = performance.now();
+    const found = this.#look() > 0 || this.#glanced;
+    this.#glanced = false;
+    const isDense = nowMs - this.#foundAtMs < denseMs;
+    if (found) this.#foundAtMs = nowMs;
+    this.#emptyPolls = found ? 0 : this.#emptyPolls + 1;
+    return this.#polling ? this.#emptyPolls < emptyPollsMax : found && isDense;
   }
 
   #poll(): void {
+    if (!this.#polling) this.#bell.silence();
     this.#polling = true;
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#serve(), 1);
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#serve(), pollMs);
     else this.#timer.refresh();
   }
 }

@@ -25,7 +25,7 @@ export const RecordKind = {
   BinaryMessage: 3,
   /** JSON EndBody: end this session (an operator, a drain). */
   End: 4,
-  /** JSON ClosedBody: the socket is gone; last record of its generation. */
+  /** JSON ClosedBody: the socket is gone; the last record of its generation. Answered by Ended. */
   Closed: 5,
   /** JSON TransferredBody: how a transfer went. */
   Transferred: 6,
@@ -43,6 +43,8 @@ export const RecordKind = {
   Hangup: 19,
   /** JSON EndBody: close the socket. */
   Close: 20,
+  /** `{}`: the answer to Closed, the last record of its generation. */
+  Ended: 22,
   /** JSON TransferBody: ask Plivo to transfer the call. */
   Transfer: 21,
 } as const;

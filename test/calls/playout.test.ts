@@ -188,6 +188,25 @@ describe.concurrent('a clear', () => {
     await client.hangUp();
   });
 
+  it('is told before what was heard after it, however soon that is', async () => {
+    const turn = `call.play(tone(500, 16000)); call.checkpoint('old');`;
+    const client = await callDoing(turn, {
+      on: { 1: `call.clear(); call.checkpoint('new');`, 2: turn },
+    });
+    client.socket.on('message', (data) => {
+      const { event, name } = JSON.parse(String(data)) as { event: string; name?: string };
+      if (event === 'checkpoint' && name) client.played(name);
+    });
+    for (let round = 1; round <= 5; round += 1) {
+      client.dtmf('1');
+      await gateway.untilTold(client, 'played', 2 * round);
+      client.dtmf('2');
+    }
+    const names = gateway.toldOf(client, 'played').map(([name]) => name);
+    expect(names).toEqual(['old', 'new', 'old', 'new', 'old', 'new', 'old', 'new', 'old', 'new']);
+    await client.hangUp();
+  });
+
   it('of nothing sends nothing', async () => {
     const client = await callDoing(`call.clear(); call.clear(); tell(call, 'done');`);
     await gateway.untilTold(client, 'done');

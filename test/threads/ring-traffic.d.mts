@@ -8,7 +8,6 @@ export interface Direction {
   readonly records: number;
   readonly bodyMax: number;
   readonly seed: number;
-  readonly denseRecords: number;
 }
 
 export function produce(

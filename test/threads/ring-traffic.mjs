@@ -62,7 +62,7 @@ async function emptied(words, { readWord, writeWord }, record) {
 }
 
 /** Takes all records of one direction and checks them. */
-export function consume(memory, { place, rungWord, port, records, bodyMax, seed, denseRecords }) {
+export function consume(memory, { place, rungWord, port, records, bodyMax, seed }) {
   const views = { bytes: new Uint8Array(memory), words: new Int32Array(memory) };
   const reader = new RingReader(views, place);
   const sizes = numbers(seed);
@@ -102,7 +102,7 @@ export function consume(memory, { place, rungWord, port, records, bodyMax, seed,
       return seen;
     };
     const bell = new Doorbell(views.words, rungWord, port);
-    const waiter = new Waiter(bell, port, look, () => reader.waiting, denseRecords);
+    const waiter = new Waiter(bell, port, look, () => reader.waiting);
     waiter.look();
   });
 }

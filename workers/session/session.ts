@@ -166,6 +166,7 @@ export class Session {
   }
 
   #played(stream: Stream, wireName: string): void {
+    this.#tellInterrupted();
     const name = stream.playout.played(wireName);
     if (name === undefined) {
       this.notes.drop('unknown-checkpoint', 'playedStream for a checkpoint that is not waited for');
@@ -200,6 +201,7 @@ export class Session {
     this.#state = SessionState.Closed;
     const reason = body.reason as EndReason;
     this.#transfer?.settle(reason === 'app-transfer');
+    this.#context.outbox.life(RecordKind.Ended, this.slot, this.generation, {});
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#callbacks.run('end', (handler) => handler.end?.(stream.call, reason));
@@ -219,7 +221,7 @@ export class Session {
     if (this.#state === SessionState.Opening && nowMs - this.#openedMs >= startTimeoutMs) {
       this.#close('no-start', `no start within ${startTimeoutMs / 1_000} s`);
     }
-    if (this.#interrupted.length > 0) this.#tellInterrupted();
+    this.#tellInterrupted();
     if (this.#transfer !== undefined && nowMs >= this.#transfer.deadlineMs) {
       this.#transfer.settle(false);
     }
@@ -230,6 +232,7 @@ export class Session {
   }
 
   #tellInterrupted(): void {
+    if (this.#interrupted.length === 0) return;
     const names = this.#interrupted;
     this.#interrupted = [];
     const call = this.#stream?.call;
@@ -291,6 +294,8 @@ export class Session {
   #finish(reason: EndReason): void {
     const stream = this.#stream!;
     const nowMs = this.#context.clock.nowMs();
+    this.#tellInterrupted();
+    if (this.#state !== SessionState.Live) return;
     this.#state = SessionState.Ending;
     const remainingMs = stream.playout.remainingMs(nowMs);
     if (remainingMs <= 0 && stream.playout.frames === 0) {

@@ -5,6 +5,7 @@ export { decodeBase64, encodeBase64 } from './base64';
 export { decodeMulaw, encodeMulaw } from './mulaw';
 export { decodeBase64Mulaw, encodeMulawBase64 } from './mulaw-base64';
 export { flush, resample, reset } from './resample';
+export { scanMedia } from './scan';
 
 /** First byte behind the kernel's own tables. */
 export function dataEnd(): usize {
