@@ -41,7 +41,7 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
     routes,
     options,
     scratch: new Scratch(kernel),
-    scan: new MediaScan(kernel.bytes),
+    scan: new MediaScan(kernel),
     outbox: new Outbox(side.egress, side.egressBell, clock, values),
     clock,
     log,

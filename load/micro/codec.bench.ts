@@ -1,116 +1,66 @@
 import { pathToFileURL } from 'node:url';
-import { Kernel } from '../../src/codec/kernel.js';
-import { Resampler } from '../../src/codec/resampler.js';
+import { heapUse } from './heap.js';
+import { libraryCases } from './library.js';
+import { others } from './others.js';
+import { partCases } from './parts.js';
+import { bothWays, pathCases } from './paths.js';
+import { frameMs } from './sound.js';
+import { type Case, type Timing, timed } from './timing.js';
 
-/**
- * What one 20 ms frame costs in the codec. The budgets are the figures that the design was decided on
- * (a two-core machine): ratios carry over to other machines, absolute numbers do not.
- */
-const frameMs = 20;
-const runs = 15;
-const runMs = 15;
+/** Pipecat's serializer (all C underneath) at 16 kHz: measured elsewhere, on this kind of machine. */
+const pipecat = [
+  { name: 'Pipecat, deserialize (elsewhere)', medianNs: 7_900, bestNs: 7_900, budgetNs: undefined },
+  { name: 'Pipecat, serialize (elsewhere)', medianNs: 8_700, bestNs: 8_700, budgetNs: undefined },
+] as const;
 
-interface Case {
-  readonly name: string;
-  /** ns per frame; undefined where the design gives none. */
-  readonly budgetNs: number | undefined;
-  readonly frame: () => void;
+/** Prints what one frame costs in the codec, beside the budgets, and what others need for it. */
+export async function main(): Promise<void> {
+  console.log(`ns per ${frameMs} ms frame, Node ${process.version}; budgets in the last column`);
+  const paths = timed(pathCases());
+  print('A shard, shared memory to shared memory', paths);
+  print('Its parts', timed(partCases()));
+  const at16 = libraryCases(16_000);
+  const at24 = libraryCases(24_000);
+  print('PlivoFrameSerializer', timed([...at16, ...at24]));
+  await compare(paths);
+  const { frames, beforeBytes, afterBytes, allocatedBytes } = heapUse(bothWays());
+  console.log(`\nHeap, ${frames.toLocaleString('en')} frames in and as many out, 16 kHz`);
+  console.log(`  in use before ${beforeBytes} bytes, after ${afterBytes}`);
+  console.log(`  allocated in between ${(allocatedBytes / frames).toFixed(2)} bytes per frame`);
 }
 
-/** Prints ns per frame, the median and the best of several runs, beside the budget. */
-export async function main(): Promise<void> {
-  const cases = [...wireCases(new Kernel()), ...rateCases(new Kernel())];
-  console.log(`ns per ${frameMs} ms frame, ${runs} runs, Node ${process.version}`);
-  console.log(line('', 'median', 'best', 'budget'));
-  for (const { name, budgetNs, frame } of cases) {
-    const results = runsNs(frame);
-    const [median, best] = [results[runs >> 1]!, results[0]!];
-    console.log(line(name, median.toFixed(0), best.toFixed(0), budgetNs?.toString() ?? '-'));
+/** Ours and others' by turns in the same seconds; the factor is that of the medians. */
+async function compare(paths: readonly Timing[]): Promise<void> {
+  const found = await others();
+  const [mediaIn, playOut] = pathCases();
+  const [upwards, , , downwards] = partCases().filter(({ name }) => name.endsWith(' Hz'));
+  const [fromText, , toText] = libraryCases(16_000);
+  const [deserialized, serialized] = pipecat;
+  console.log('\nBeside others: the factor is over the first row');
+  against('media to PCM16 at 16 kHz', [mediaIn!, fromText, ...found.inwards], deserialized);
+  against('PCM16 at 16 kHz to playAudio', [playOut!, toText, ...found.outwards], serialized);
+  against('8 to 16 kHz alone', [upwards!, ...found.up]);
+  against('24 to 8 kHz alone', [downwards!, ...found.down]);
+  for (const name of found.absent) console.log(`  ${name} is not installed`);
+  const over = paths.filter(({ budgetNs, medianNs }) => medianNs > (budgetNs ?? Infinity));
+  for (const { name } of over) console.log(`  over its budget: ${name}`);
+}
+
+function against(title: string, cases: readonly Case[], ...known: readonly Timing[]): void {
+  const timings = [...timed(cases), ...known];
+  print(title, timings, timings[0]!.medianNs);
+}
+
+function print(title: string, timings: readonly Timing[], unitNs?: number): void {
+  console.log(`\n${line(title, 'median', 'best', unitNs === undefined ? 'budget' : 'factor')}`);
+  for (const { name, medianNs, bestNs, budgetNs } of timings) {
+    const last = unitNs === undefined ? budgetNs?.toString() : (medianNs / unitNs).toFixed(1);
+    console.log(line(`  ${name}`, medianNs.toFixed(0), bestNs.toFixed(0), last ?? '-'));
   }
 }
 
 function line(name: string, ...figures: readonly string[]): string {
-  return name.padEnd(34) + figures.map((figure) => figure.padStart(8)).join('');
-}
-
-function wireCases(kernel: Kernel): Case[] {
-  const count = 160;
-  const samples = kernel.allocate(count * 2);
-  const codes = kernel.allocate(count);
-  const text = kernel.allocate(256);
-  fillWithSpeechLikeSound(kernel, samples, count);
-  const characters = kernel.encodeMulawBase64(samples, count, text);
-  return [
-    {
-      name: 'base64 + µ-law decode, one call',
-      budgetNs: 100,
-      frame: () => kernel.decodeBase64Mulaw(text, characters, samples),
-    },
-    {
-      name: 'base64 + µ-law decode, two calls',
-      budgetNs: 100,
-      frame: () => {
-        kernel.decodeBase64(text, characters, codes);
-        kernel.decodeMulaw(codes, count, samples);
-      },
-    },
-    {
-      name: 'µ-law + base64 encode, one call',
-      budgetNs: 100,
-      frame: () => kernel.encodeMulawBase64(samples, count, text),
-    },
-    {
-      name: 'µ-law + base64 encode, two calls',
-      budgetNs: 100,
-      frame: () => {
-        kernel.encodeMulaw(samples, count, codes);
-        kernel.encodeBase64(codes, count, text);
-      },
-    },
-  ];
-}
-
-function rateCases(kernel: Kernel): Case[] {
-  const pairs = [
-    [8_000, 16_000, 590],
-    [16_000, 8_000, undefined],
-    [24_000, 8_000, 1_250],
-    [8_000, 24_000, undefined],
-    [48_000, 8_000, 2_200],
-  ] as const;
-  return pairs.map(([sourceRate, targetRate, budgetNs]) => {
-    const resampler = new Resampler(kernel, sourceRate, targetRate);
-    const count = (sourceRate * frameMs) / 1_000;
-    const source = kernel.allocate(count * 2);
-    const target = kernel.allocate(resampler.outputMax(count) * 2);
-    fillWithSpeechLikeSound(kernel, source, count);
-    return {
-      name: `${sourceRate} to ${targetRate} Hz`,
-      budgetNs,
-      frame: () => resampler.push(source, count, target),
-    };
-  });
-}
-
-/** Nothing here depends on the values, but silence would be suspicious. */
-function fillWithSpeechLikeSound(kernel: Kernel, offset: number, count: number): void {
-  for (let i = 0; i < count; i += 1) {
-    kernel.samples[offset / 2 + i] = 9_000 * Math.sin(i / 5) + 4_000 * Math.sin(i / 1.7);
-  }
-}
-
-/** ns per frame of each run, the best first. */
-function runsNs(frame: () => void): number[] {
-  const warmUpFrames = 20_000;
-  const framesPerRun = Math.ceil((runMs * warmUpFrames) / timedMs(frame, warmUpFrames));
-  const results = Array.from({ length: runs }, () => timedMs(frame, framesPerRun) / framesPerRun);
-  return results.sort((a, b) => a - b).map((ms) => ms * 1e6);
-}
-
-function timedMs(frame: () => void, count: number): number {
-  const start = performance.now();
-  for (let i = 0; i < count; i += 1) frame();
-  return performance.now() - start;
+  return name.padEnd(42) + figures.map((figure) => figure.padStart(9)).join('');
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -14,7 +14,7 @@ export const seatsPerKernel = 256;
 export class SharedKernel {
   readonly kernel = new Kernel();
   readonly scratch = new Scratch(this.kernel);
-  readonly scan = new MediaScan(this.kernel.bytes);
+  readonly scan = new MediaScan(this.kernel);
   seats = 0;
   readonly #buffer = Buffer.from(this.kernel.bytes.buffer);
 

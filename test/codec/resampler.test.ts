@@ -94,6 +94,47 @@ describe('a resampler equals its reference to the bit', () => {
   });
 });
 
+/** Pairs of a whole factor down. Where the kernel takes eight outputs at a time, a lane sums half a row. */
+const downPairs = rates.flatMap((sourceRate) =>
+  rates
+    .filter((targetRate) => targetRate < sourceRate && sourceRate % targetRate === 0)
+    .map((targetRate) => [sourceRate, targetRate] as const),
+);
+
+describe('a filter of a whole factor down', () => {
+  it.each(downPairs)(
+    'overflows no lane and skips no coefficient, from %i to %i Hz',
+    (source, target) => {
+      const { coefficients, taps, decimation } = designFilter(source, target);
+      const middle = taps / 2 - 1;
+      const rowTaps = Math.ceil(taps / decimation / 8) * 8;
+      for (let row = 0; row < decimation; row += 1) {
+        const own = coefficients.filter((_, index) => index % decimation === row);
+        if (row === middle % decimation) {
+          expect([...own].filter((value) => value !== 0)).toEqual([coefficients[middle]]);
+          continue;
+        }
+        for (const half of [own.slice(0, rowTaps / 2), own.slice(rowTaps / 2)]) {
+          const worst = half.reduce((sum, value) => sum + Math.abs(value), 0);
+          expect(worst).toBeLessThan(2 ** 16);
+        }
+      }
+    },
+  );
+
+  it.each(downPairs)(
+    'equals its reference for every length, from %i to %i Hz',
+    (source, target) => {
+      const samples = noise(300, 13);
+      const whole = reference.resample(samples, source, target);
+      for (let count = 0; count <= samples.length; count += 1) {
+        const output = workspace.resample(samples.slice(0, count), source, target);
+        expect(output).toEqual(whole.slice(0, Math.ceil((count * target) / source)));
+      }
+    },
+  );
+});
+
 describe('a resampler', () => {
   it.each(telephonePairs)(
     'gives each chunk its share at once, from %i to %i Hz',

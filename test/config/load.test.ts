@@ -170,7 +170,6 @@ describe('the result', () => {
     ['drain: { timeout: 0s }', { drain: { timeoutMs: 0 } }],
     ['drain: { timeout: 24h }', { drain: { timeoutMs: 86_400_000 } }],
     ['shards: 64', { shardCount: 64 }],
-    ['limits: { calls: 100000 }', { limits: { calls: 100_000 } }],
     ['port: 65535', { port: 65_535 }],
     ['privacy: full', { privacy: 'full' }],
   ])('takes the bounds: %s', (yaml, expected) => {

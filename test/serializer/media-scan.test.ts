@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Kernel } from '../../src/codec/kernel.js';
 import { readMessage } from '../../src/plivo/messages.js';
 import { MediaScan } from '../../src/serializer/media-scan.js';
+import { ReferenceScan } from './media-reference.js';
 import { anyMedia, documentedMedia } from './media-text.js';
+
+const kernel = new Kernel();
+const scan = new MediaScan(kernel);
+const at = kernel.allocate(131_072);
+/** Where the kernel's memory ends. */
+const memoryEnd = kernel.bytes.length;
 
 /** What follows a message in the ring must not matter: these would complete a message cut short. */
 const surroundings = ['"', '0', '}}', '"}}', ' ', ',"a":1}', '"media"', '\u0000'];
@@ -12,16 +20,26 @@ interface Found {
   readonly track: string;
 }
 
-/** What the scan finds in these bytes, with something in front of them and behind; undefined if it is not sure. */
+/**
+ * What the scan finds in these bytes, with something in front of them and behind; undefined if it is not sure. Its
+ * reference must find the same, and both the same at the very end of memory.
+ */
 function scanned(message: Uint8Array, around = ''): Found | undefined {
   const outside = Buffer.from(around.repeat(20));
-  const bytes = Buffer.concat([outside, message, outside]);
-  const scan = new MediaScan(bytes);
-  if (!scan.scan(outside.length, message.length)) return undefined;
-  return {
-    payload: bytes.toString('latin1', scan.payloadAt, scan.payloadAt + scan.payloadBytes),
-    track: scan.inbound ? 'inbound' : 'outbound',
-  };
+  kernel.bytes.set(Buffer.concat([outside, message, outside]), at);
+  const found = foundAt(scan, at + outside.length, message.length);
+  const twin = new ReferenceScan(kernel.bytes);
+  expect(found).toEqual(foundAt(twin, at + outside.length, message.length));
+  kernel.bytes.set(message, memoryEnd - message.length);
+  expect(foundAt(scan, memoryEnd - message.length, message.length)).toEqual(found);
+  return found;
+}
+
+function foundAt(by: MediaScan | ReferenceScan, start: number, bytes: number): Found | undefined {
+  if (!by.scan(start, bytes)) return undefined;
+  expect(by.payloadAt).toBeGreaterThan(start);
+  const payload = Buffer.from(kernel.bytes.slice(by.payloadAt, by.payloadAt + by.payloadBytes));
+  return { payload: payload.toString('latin1'), track: by.inbound ? 'inbound' : 'outbound' };
 }
 
 const text = (message: string, around = ''): Found | undefined =>
@@ -80,11 +98,43 @@ describe('the scan for media', () => {
     }
   });
 
+  it('finds a payload of every length, and ends it at the first byte that no string may hold', () => {
+    for (let length = 0; length <= 70; length += 1) {
+      const payload = 'A'.repeat(length);
+      const message = plain.replace('fn5+fn5+fn4=', payload);
+      expect(text(message)?.payload).toBe(payload);
+      for (const byte of [0x00, 0x1f, 0x22, 0x5c, 0x7f, 0x80, 0xff]) {
+        const bytes = Buffer.from(message);
+        const start = message.indexOf('"payload":"') + 11;
+        for (let i = 0; i < length; i += 1) {
+          bytes[start + i] = byte;
+          expect(scanned(bytes)).toBeUndefined();
+          bytes[start + i] = 0x41;
+        }
+      }
+    }
+  });
+
+  it('takes every byte that a string may hold, at every place of a step', () => {
+    for (let byte = 0x20; byte <= 0x7e; byte += 1) {
+      if (byte === 0x22 || byte === 0x5c) continue;
+      for (let place = 0; place < 20; place += 1) {
+        const value = 'x'.repeat(place) + String.fromCharCode(byte) + 'x'.repeat(19 - place);
+        expect(text(plain.replace('tenant=acme;plan=gold', value))?.payload).toBe('fn5+fn5+fn4=');
+      }
+    }
+  });
+
+  it('is not sure of less than nothing', () => {
+    for (const bytes of [0, -1, -100, Number.NaN]) expect(scan.scan(at, bytes)).toBe(false);
+  });
+
   it('is not sure of a message cut anywhere, even where its completion lies behind it', () => {
     const bytes = Buffer.from(plain);
     for (let end = 0; end < bytes.length; end += 1) {
-      const memory = new MediaScan(bytes);
-      expect(memory.scan(0, end)).toBe(false);
+      kernel.bytes.set(bytes, at);
+      expect(scan.scan(at, end)).toBe(false);
+      expect(scanned(bytes.subarray(0, end))).toBeUndefined();
     }
   });
 
@@ -131,11 +181,11 @@ describe('the scan for media', () => {
 
   it('starts anew with every message', () => {
     const both = Buffer.from(plain.replace('inbound', 'outbound') + plain);
-    const scan = new MediaScan(both);
+    kernel.bytes.set(both, at);
     const first = Buffer.byteLength(plain) + 1;
-    expect([scan.scan(0, first), scan.inbound]).toEqual([true, false]);
-    expect([scan.scan(first, both.length - first), scan.inbound]).toEqual([true, true]);
-    expect(scan.scan(first, 10)).toBe(false);
+    expect([scan.scan(at, first), scan.inbound]).toEqual([true, false]);
+    expect([scan.scan(at + first, both.length - first), scan.inbound]).toEqual([true, true]);
+    expect(scan.scan(at + first, 10)).toBe(false);
   });
 });
 

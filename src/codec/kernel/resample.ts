@@ -23,12 +23,12 @@
 //
 // Every sum of products is exact, so the forms differ in speed alone.
 
-import { runHalfBand, runWholeUp } from './resample-wide';
+import { runHalfBand, runWholeDown, runWholeUp } from './resample-wide';
 
 export const filterTaps = 0;
 export const filterPhases = 4;
 const filterStepPhase = 8;
-const filterStepWhole = 12;
+export const filterStepWhole = 12;
 const filterForm = 16;
 export const filterReciprocal = 20;
 export const filterCoefficients = 32;
@@ -129,6 +129,7 @@ export function resample(state: usize, source: usize, count: i32, target: usize)
     memory.copy(work + pastBytes, source, block << 1);
     if (form == formWholeUp) end = runWholeUp(state, filter, work, block, end);
     else if (form == formHalfBand) end = runHalfBand(state, filter, work, block, end);
+    else if (load<i32>(filter, filterPhases) == 1) end = runWholeDown(state, filter, work, block, end);
     end = run(state, filter, block, end);
     store<i32>(state, load<i32>(state, statePosition) - block, statePosition);
     memory.copy(work, work + (block << 1), pastBytes);

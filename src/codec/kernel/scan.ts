@@ -37,29 +37,56 @@ const quotedInbound: u64 = 0x646e756f626e6922;
 const quotedOutboun: u64 = 0x6e756f6274756f22;
 const dQuote: u16 = 0x2264;
 
-// What a string's bytes are compared with; loaded, as a constant would be built anew in every step.
-const stopTable: usize = memory.data<u8>([0x01, 0x21, 0x22, 0x5c]);
+// What a string's bytes are compared with; loaded, as V8 builds a vector constant anew in every step.
+const ones: usize = memory.data<u8>([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], 16);
+const printables: usize = memory.data<u8>([
+  0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21, 0x21,
+], 16);
+const quotes: usize = memory.data<u8>([
+  0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
+], 16);
+const backslashes: usize = memory.data<u8>([
+  0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c,
+], 16);
 
-/** Bit n: byte n ends a plain run of a string. It is a quote, a backslash or not printable ASCII. */
+/** Non-zero lanes where a plain run of a string ends: a quote, a backslash, or not printable ASCII. */
 // @ts-ignore: decorator
 @inline
-function stopsOf(bytes: v128): u32 {
-  // One more than 0x7e is the last that a signed byte holds: all that is not printable lies below.
-  const next = i8x16.add(bytes, v128.load8_splat(stopTable));
-  const unprintable = i8x16.gt_s(v128.load8_splat(stopTable, 1), next);
-  const quotes = i8x16.eq(bytes, v128.load8_splat(stopTable, 2));
-  const backslashes = i8x16.eq(bytes, v128.load8_splat(stopTable, 3));
-  return i8x16.bitmask(v128.or(unprintable, v128.or(quotes, backslashes)));
+function stopsOf(bytes: v128): v128 {
+  // With one added, all that is not printable lies below: 0x7f and more are negative numbers then.
+  const next = i8x16.add(bytes, v128.load(ones));
+  const unprintable = i8x16.gt_s(v128.load(printables), next);
+  const isQuote = i8x16.eq(bytes, v128.load(quotes));
+  const isBackslash = i8x16.eq(bytes, v128.load(backslashes));
+  return v128.or(unprintable, v128.or(isQuote, isBackslash));
 }
 
 /** A string, with simple escapes if allowed. The message has at least 16 bytes before `end`. */
 function string(at: usize, end: usize, escapes: bool): usize {
+  return at < end && load<u8>(at) == quote ? characters(at + 1, end, escapes) : notSure;
+}
+
+/** A string that is long, as a rule, and has no escapes. */
+// @ts-ignore: decorator
+@inline
+function longString(at: usize, end: usize): usize {
   if (at >= end || load<u8>(at) != quote) return notSure;
   at += 1;
+  while (at + 64 <= end) {
+    const first = v128.or(stopsOf(v128.load(at)), stopsOf(v128.load(at, 16)));
+    const second = v128.or(stopsOf(v128.load(at, 32)), stopsOf(v128.load(at, 48)));
+    if (v128.any_true(v128.or(first, second))) break;
+    at += 64;
+  }
+  return characters(at, end, false);
+}
+
+/** What is left of a string, and its closing quote. */
+function characters(at: usize, end: usize, escapes: bool): usize {
   while (at < end) {
     // The last step looks back a little, so that it reads nothing behind the message.
     const from = min(at, end - 16);
-    const stops = stopsOf(v128.load(from)) >> <u32>(at - from);
+    const stops = i8x16.bitmask(stopsOf(v128.load(from))) >> <i32>(at - from);
     if (stops == 0) {
       at = from + 16;
       continue;
@@ -130,6 +157,7 @@ function trackValue(at: usize, end: usize, result: usize): usize {
 function media(at: usize, end: usize, result: usize): usize {
   let hasTrack = false;
   let next = mark(at, end, brace);
+  if (next == notSure) return notSure;
   while (next != notSure) {
     const name = next + 1;
     const nameEnd = string(next, end, false);
@@ -140,7 +168,7 @@ function media(at: usize, end: usize, result: usize): usize {
     if (length == 7 && load<u32>(name) == payl && load<u32>(name, 3) == load_) {
       if (load<i32>(result, resultPayloadAt) != 0) return notSure;
       const payload = at + 1;
-      at = string(at, end, false);
+      at = longString(at, end);
       store<i32>(result, <i32>payload, resultPayloadAt);
       store<i32>(result, <i32>(at - 1 - payload), resultPayloadBytes);
     } else if (length == 5 && load<u32>(name) == trac && load<u8>(name, 4) == 0x6b) {
