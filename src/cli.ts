@@ -1,25 +1,19 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { benchCommand } from '../load/bench.js';
-import { callCommand } from '../load/call-command.js';
-import { checkCommand } from './config/print.js';
-import { errorText, GatewayError } from './errors.js';
-import { serveCommand } from './serve.js';
-import { version } from './version.js';
 
-const program = new Command('plivo-gateway')
-  .description('Gateway between Plivo audio streams and voice applications')
-  .version(version())
-  .showHelpAfterError()
-  .addCommand(serveCommand())
-  .addCommand(callCommand())
-  .addCommand(checkCommand())
-  .addCommand(benchCommand());
+/**
+ * The binary. Looks at the version of Node before anything is loaded that would not even load on a wrong one.
+ */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const isSupported = (major === 20 && minor >= 19) || (major === 22 && minor >= 12);
 
-try {
-  await program.parseAsync();
-} catch (thrown) {
-  if (!(thrown instanceof GatewayError)) throw thrown;
-  process.stderr.write(`${errorText(thrown)}\n`);
+if (isSupported) {
+  const { runProgram } = await import('./program.js');
+  await runProgram();
+} else {
+  process.stderr.write(
+    `plivo-gateway runs on Node 20.19 or later of 20, or 22.12 or later of 22; this is ${process.version}\n`,
+  );
   process.exitCode = 1;
 }
+
+export {};

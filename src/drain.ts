@@ -2,7 +2,7 @@ import type { AdminServer } from './admin/server.js';
 import type { Front } from './front/front.js';
 import type { Server } from './front/server.js';
 import type { HangupQueue } from './hangup/dispatcher.js';
-import { drainEndMs, hangupDrainMs } from './limits.js';
+import { drainEndMs, hangupDrainMs, restRequestsMax, restWindowMs } from './limits.js';
 import type { Log } from './log.js';
 import type { ShardPool } from './pool/pool.js';
 
@@ -20,9 +20,9 @@ const reportMs = 10_000;
 /**
  * Finishes the calls in progress, then ends:
  * not ready and refusing → calls finish, up to the deadline → the rest ends gracefully, then is cut → shards return →
- * hang-ups finish → listeners close. Answers how many calls had to be cut.
+ * hang-ups finish → listeners close. Answers whether no call had to be cut and every hang-up was settled.
  */
-export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<number> {
+export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<boolean> {
   const { front, pool, hangups, server, admin } = parts;
   front.draining = true;
   log.info(
@@ -39,14 +39,15 @@ export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): P
   const cut = front.connections.count;
   front.closeAll('drain-deadline');
   await pool.drain(drainEndMs);
-  const unsettled = await hangups.drain(hangupDrainMs);
+  const windows = Math.ceil(hangups.pending / restRequestsMax);
+  const unsettled = await hangups.drain(hangupDrainMs + windows * restWindowMs);
   server.stopListening();
   front.stop();
   await Promise.all([hangups.close(), admin.close()]);
   const line = { cut, hangupsUnsettled: unsettled };
   if (cut + unsettled > 0) log.warn(line, 'drained, not cleanly');
   else log.info('drained');
-  return cut;
+  return cut + unsettled === 0;
 }
 
 async function empty(front: Front, timeoutMs: number, log: Log): Promise<void> {

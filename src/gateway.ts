@@ -21,8 +21,8 @@ export interface Gateway {
   /** Port of the streams, and of the admin listener. */
   readonly port: number;
   readonly adminPort: number;
-  /** Lets the calls finish, then ends; for the steps see `drain.ts`. Resolves with the calls that had to be cut. */
-  drain(timeoutMs?: number): Promise<number>;
+  /** Lets the calls finish, then ends; for the steps see `drain.ts`. Resolves with false if it was not clean. */
+  drain(timeoutMs?: number): Promise<boolean>;
   /** Ends at once. */
   destroy(): Promise<void>;
 }
@@ -75,6 +75,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       hangup: (callId, reason, inMs) => hangups.submit(callId, reason, inMs),
       transfer: async (callId, url) => {
         const result = await hangups.transfer(callId, url);
+        if (result.ok) hangups.withdraw(callId);
         instruments.transfers.inc({ outcome: result.ok ? 'ok' : 'failed' });
         if (!result.ok)
           log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
@@ -101,11 +102,15 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       text: await instruments.registry.metrics(),
     }),
     readiness: () => ({
-      ready: !front.draining && pool.shards.some((shard) => shard.ready),
+      ready: !front.draining && pool.shards.some((shard) => shard.responsive),
       draining: front.draining,
       calls: front.calls,
       hangupsPending: hangups.pending,
-      shards: pool.shards.map(({ index, ready, calls }) => ({ shard: index, ready, calls })),
+      shards: pool.shards.map(({ index, responsive, calls }) => ({
+        shard: index,
+        ready: responsive,
+        calls,
+      })),
     }),
     calls: () => callViews(front, config),
     hangup: (callId) => front.hangupCall(callId),

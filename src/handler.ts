@@ -57,7 +57,8 @@ export interface Call {
   /**
    * Hands the call to another answer document through Plivo's REST API, then closes the stream.
    * @param url http(s) URL of the document
-   * @returns false if Plivo refused or was not reached in time: the call goes on here. Never rejects.
+   * @returns false if Plivo refused or was not reached in time: the call goes on here. Also false if the stream closed
+   *   before Plivo answered. Never rejects.
    */
   transfer(url: string): Promise<boolean>;
   /** Closes the stream; the call goes on with Plivo's XML behind the `<Stream>` element. */

@@ -20,6 +20,8 @@ export const tickPhases = 4;
 export const startTimeoutMs = 10_000;
 /** How long after a hang-up we wait for Plivo to close the socket before we do. */
 export const closeAfterHangupMs = 5_000;
+/** How long after a hang-up was due we close the socket although Plivo has not confirmed it. */
+export const closeUnsettledMs = 10_000;
 /** How long `end()` waits for the last `playedStream` beyond the audio that is still to be played. */
 export const lastWordGraceMs = 2_000;
 /** A pause in outgoing audio up to this long is made up for at once; a longer one starts a new clock. */
@@ -43,14 +45,16 @@ export const socketIdleSeconds = 60;
 /** Audio is dropped while a socket is blocked, and the socket closed after this long, or above so many bytes. */
 export const slowReaderMs = 10_000;
 export const bufferedBytesMax = 1024 * 1024;
-/** How often the front looks for sockets that are due to be closed. */
-export const sweepMs = 250;
 
 /** A shard that is not ready in this time does not start. */
 export const shardReadyTimeoutMs = 5_000;
 /** Old-generation heap of one worker, MB: beyond it the thread ends and is replaced. */
 export const workerHeapMbMax = 1_024;
 export const restartDelayMsMax = 30_000;
+/** A shard whose clock has not ticked for so long gets no new calls. */
+export const stalledMs = 1_000;
+/** Shards that start at the same time: each designs its filters first. */
+export const startingMax = 4;
 /** Backstop for a lost doorbell in the front. */
 export const egressLookMs = 100;
 

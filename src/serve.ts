@@ -2,9 +2,9 @@ import { Command } from 'commander';
 import { readEnvironment } from './config/environment.js';
 import { addConfigFlags } from './config/flags.js';
 import { loadConfig } from './config/load.js';
-import type { GatewayConfig, RouteConfig } from './config/types.js';
+import type { GatewayConfig, Privacy, RouteConfig } from './config/types.js';
 import { type Gateway, openGateway } from './gateway.js';
-import { type Log, openLog } from './log.js';
+import { type Log, maskNumber, openLog } from './log.js';
 import { version } from './version.js';
 
 /** `plivo-gateway serve`. */
@@ -25,11 +25,12 @@ function announce(config: GatewayConfig, gateway: Gateway, log: Log): void {
   const scheme = tls === undefined ? 'ws' : 'wss';
   const from = config.file === undefined ? 'defaults' : config.file;
   log.info(`plivo-stream-gateway ${version()}, Node ${process.version}, configuration: ${from}`);
-  log.info(`streams at ${scheme}://${host}:${gateway.port}/stream and /ws`);
+  log.info(`streams at ${scheme}://${inUrl(host)}:${gateway.port}/stream and /ws`);
   log.info(
-    `admin at http://${admin.host}:${gateway.adminPort} (/metrics /livez /readyz /api/calls)`,
+    `admin at http://${inUrl(admin.host)}:${gateway.adminPort} (/metrics /livez /readyz /api/calls)`,
   );
-  for (const route of config.routes) log.info(`route ${route.name}: ${routeText(route)}`);
+  for (const route of config.routes)
+    log.info(`route ${route.name}: ${routeText(route, config.privacy)}`);
   log.info(`${shardCount} shard${shardCount === 1 ? '' : 's'}, up to ${limits.calls} calls; ready`);
   if (plivo.credentials === undefined) {
     log.warn(
@@ -38,15 +39,23 @@ function announce(config: GatewayConfig, gateway: Gateway, log: Log): void {
   }
 }
 
-function routeText({ path, to, from, handler, sampleRate }: RouteConfig): string {
+function routeText(route: RouteConfig, privacy: Privacy): string {
+  const { path, handler, sampleRate } = route;
+  const shown = (numbers: readonly string[]) =>
+    numbers.map((number) => maskNumber(number, privacy)).join(', ');
   const name = handler.kind === 'builtin' ? `handler ${handler.name}` : `handler ${handler.file}`;
   const criteria = [
     path ?? '',
-    to.length > 0 ? `to ${to.join(', ')}` : '',
-    from.length > 0 ? `from ${from.join(', ')}` : '',
+    route.to.length > 0 ? `to ${shown(route.to)}` : '',
+    route.from.length > 0 ? `from ${shown(route.from)}` : '',
   ].filter((part) => part !== '');
   const when = criteria.length === 0 ? 'every stream' : criteria.join(', ');
   return `${when} → ${name}, ${sampleRate} Hz`;
+}
+
+/** IPv6 addresses stand in brackets. */
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** The first signal drains, the second cuts. */
@@ -60,7 +69,7 @@ function drainOnSignal(gateway: Gateway, log: Log): void {
     }
     log.info({ signal }, 'signal received; once more ends at once');
     gateway.drain().then(
-      () => process.exit(0),
+      (isClean) => process.exit(isClean ? 0 : 1),
       (thrown: unknown) => {
         log.fatal({ err: thrown }, 'drain failed');
         process.exit(1);

@@ -16,7 +16,7 @@ export class Connection {
   readonly shard: Shard;
   readonly route: string;
   readonly facts: CallFacts;
-  readonly openedAt = Date.now();
+  readonly openedMs = performance.now();
   /**
    * Undefined until the upgrade is done, and again once the socket is closed. The connection keeps its slot until the
    * shard has answered that.

@@ -1,6 +1,13 @@
 import type { RouteConfig } from '../config/types.js';
 import { closeCode, closedReason, type EndReason, endReasons } from '../errors.js';
-import { closeAfterHangupMs, egressLookMs, messageBytesMax, slowReaderMs } from '../limits.js';
+import {
+  closeAfterHangupMs,
+  closeUnsettledMs,
+  egressLookMs,
+  messageBytesMax,
+  slowReaderMs,
+  startTimeoutMs,
+} from '../limits.js';
 import type { Log } from '../log.js';
 import { place } from '../pool/placement.js';
 import type { StampClock } from '../shard/clock.js';
@@ -18,6 +25,9 @@ import { type Connection, Connections } from './connections.js';
 import { Egress, type ShardRequests } from './egress.js';
 import { Ingress } from './ingress.js';
 import type { SocketEvents } from './server.js';
+
+/** The shard sees to the deadline of `start`; this is for one that does not run. */
+const unstartedMs = startTimeoutMs + 2_000;
 
 /** What the front asks of the rest of the gateway, and tells it. */
 export interface FrontEvents {
@@ -97,9 +107,8 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   writable(connection: Connection): void {
-    if (connection.socket?.getBufferedAmount() === 0 && !connection.pongDue) {
-      connection.blockedSinceMs = 0;
-    }
+    const mayRead = !(connection.pongDue && connection.answersPings);
+    if (mayRead && connection.socket?.getBufferedAmount() === 0) connection.blockedSinceMs = 0;
   }
 
   pong(connection: Connection): void {
@@ -148,7 +157,7 @@ export class Front implements SocketEvents, ShardRequests {
     );
     for (const connection of mine) {
       if (connection.socket === undefined) this.ended(connection);
-      else this.#lost(connection);
+      else this.#cut(connection, 'shard-lost');
     }
   }
 
@@ -177,7 +186,10 @@ export class Front implements SocketEvents, ShardRequests {
     const reason = body.reason as EndReason;
     connection.ends(reason);
     connection.hangupAsked = true;
-    this.#events.hangup(body.callId, reason, connection.socket === undefined ? 0 : body.inMs);
+    const inMs = connection.socket === undefined ? 0 : body.inMs;
+    // Plivo closes the socket when the call is hung up. If its API fails, the caller is not kept in silence for it.
+    connection.closeAtMs = performance.now() + inMs + closeUnsettledMs;
+    this.#events.hangup(body.callId, reason, inMs);
   }
 
   close(connection: Connection, body: EndBody): void {
@@ -194,7 +206,10 @@ export class Front implements SocketEvents, ShardRequests {
   transfer(connection: Connection, { url }: TransferBody): void {
     void this.#events.transfer(connection.callId, url).then((result) => {
       if (connection.socket === undefined) return;
-      if (result.ok) connection.ends('app-transfer');
+      if (result.ok) {
+        connection.ends('app-transfer');
+        connection.hangupAsked = false;
+      }
       this.#ingress.lifeSurely(connection, RecordKind.Transferred, result);
       if (result.ok) this.#end(connection, 'app-transfer');
     });
@@ -241,9 +256,11 @@ export class Front implements SocketEvents, ShardRequests {
     }
   }
 
-  /** Closes all sockets that are still open. */
+  /** Cuts all calls that are still open: their sockets close now, and their hang-ups are due. */
   closeAll(reason: EndReason): void {
-    for (const connection of [...this.connections]) this.#end(connection, reason);
+    for (const connection of [...this.connections]) {
+      if (connection.socket !== undefined) this.#cut(connection, reason);
+    }
   }
 
   stop(): void {
@@ -264,27 +281,30 @@ export class Front implements SocketEvents, ShardRequests {
     if (socket === undefined) return;
     // A blocked socket would never send its close frame.
     if (connection.blockedSinceMs > 0) socket.close();
-    else socket.end(closeCode(connection.endReason ?? reason), reason);
+    else socket.end(closeCode(connection.endReason!), connection.endReason!);
   }
 
   #sweep(): void {
     const nowMs = performance.now();
     this.#ingress.retry();
+    for (const shard of this.#options.shards()) shard.watch(nowMs);
     for (const { egress } of this.#egress.values()) if (egress.waiting) egress.look();
     for (const connection of this.connections) {
       if (connection.ping(nowMs) && connection.blockedSinceMs === 0) {
         connection.blockedSinceMs = nowMs;
       }
+      const isLate = connection.callId === '' && nowMs - connection.openedMs > unstartedMs;
       const blockedMs = connection.blockedSinceMs > 0 ? nowMs - connection.blockedSinceMs : 0;
       if (blockedMs > slowReaderMs) this.#end(connection, 'slow-reader');
+      else if (isLate) this.#end(connection, 'no-start');
       else if (nowMs >= connection.closeAtMs) this.#end(connection, connection.endReason!);
     }
   }
 
-  /** The line at a call's end is the worker's, unless it is gone. */
-  #lost(connection: Connection): void {
+  /** Ends a call of which its shard has no more to say: the line at its end is ours then. */
+  #cut(connection: Connection, cause: EndReason): void {
     const { callId, startedAt } = connection;
-    connection.ends('shard-lost');
+    connection.ends(cause);
     const reason = connection.endReason!;
     if (callId !== '') {
       const seconds = (Date.now() - startedAt) / 1_000;

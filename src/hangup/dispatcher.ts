@@ -95,7 +95,8 @@ export class HangupDispatcher implements HangupQueue {
     const nowMs = performance.now();
     const known = this.#intents.get(callId);
     if (known !== undefined) {
-      known.dueMs = Math.min(known.dueMs, nowMs + inMs);
+      // After a failed request its back-off stands.
+      if (known.attempts === 0) known.dueMs = Math.min(known.dueMs, nowMs + inMs);
     } else if (this.#intents.size >= hangupPendingMax) {
       this.#settle(callId, 'queue-full', { reason });
       return;
@@ -129,6 +130,11 @@ export class HangupDispatcher implements HangupQueue {
 
   #mayAsk(nowMs: number): boolean {
     return nowMs >= this.#pausedUntilMs && this.#window.take(nowMs);
+  }
+
+  /** Forgets an intent whose request has not left: the call goes on elsewhere. */
+  withdraw(callId: string): void {
+    if (this.#intents.get(callId)?.inFlight === false) this.#intents.delete(callId);
   }
 
   async drain(deadlineMs: number): Promise<number> {

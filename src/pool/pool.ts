@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { Piscina } from 'piscina';
 import { workerEnvironment } from '../config/environment.js';
 import { errorText, GatewayError } from '../errors.js';
-import { restartDelayMsMax, shardReadyTimeoutMs, workerHeapMbMax } from '../limits.js';
+import { restartDelayMsMax, shardReadyTimeoutMs, startingMax, workerHeapMbMax } from '../limits.js';
 import type { Log } from '../log.js';
 import { addCounters, counterBlock } from '../shard/counters.js';
 import { RecordKind } from '../shard/record.js';
@@ -57,8 +57,12 @@ export class ShardPool {
    */
   async start(shardCount: number): Promise<void> {
     this.#pools.push(this.#newPool(shardCount));
-    for (let index = 0; index < shardCount; index += 1) this.#running[index] = this.#run(index, 0);
-    await Promise.all(this.#running.map((running) => this.#whenReady(running)));
+    for (let index = 0; index < shardCount; index += startingMax) {
+      const count = Math.min(startingMax, shardCount - index);
+      const group = Array.from({ length: count }, (_, at) => this.#run(index + at, 0));
+      this.#running.push(...group);
+      await Promise.all(group.map((running) => this.#whenReady(running)));
+    }
     for (const running of this.#running) this.#opened(running);
   }
 

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LogConfig, PlayoutConfig, Privacy } from '../config/types.js';
-import type { AudioRate } from '../limits.js';
+import { type AudioRate, stalledMs } from '../limits.js';
 import { counterBlock } from './counters.js';
 import { Doorbell } from './doorbell.js';
 import { type ShardLayout, ShardState, shardLayout, shardMemory, words } from './layout.js';
@@ -74,6 +74,9 @@ export class Shard {
   readonly port: MessagePort;
   /** Given to the worker with the task. */
   readonly workerPort: MessagePort;
+  #beat = 0;
+  #beatMs = performance.now();
+  #stalled = false;
   /** Calls placed here; kept by the front. */
   calls = 0;
   /** False once the thread is gone or about to go: nothing is placed here. */
@@ -115,8 +118,19 @@ export class Shard {
     return this.open && Atomics.load(this.views.words, words.state) === ShardState.Ready;
   }
 
-  get heartbeat(): number {
-    return Atomics.load(this.views.words, words.heartbeat);
+  /** Ready, and its clock has ticked within the last second. */
+  get responsive(): boolean {
+    return this.ready && !this.#stalled;
+  }
+
+  /** Looks at the shard's heartbeat; called by the front several times a second. */
+  watch(nowMs: number): void {
+    const beat = Atomics.load(this.views.words, words.heartbeat);
+    if (beat !== this.#beat) {
+      this.#beat = beat;
+      this.#beatMs = nowMs;
+    }
+    this.#stalled = nowMs - this.#beatMs > stalledMs;
   }
 
   /** Slot whose handler was running, or -1. */

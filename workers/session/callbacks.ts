@@ -29,6 +29,7 @@ export class Callbacks {
 
   /** The one callback that runs for every frame: no closure is made. */
   audio(call: Call, samples: Int16Array, track: Track): void {
+    const before = this.#words[words.slotInHand]!;
     this.#words[words.slotInHand] = this.#inHand;
     try {
       const result = this.#handler.audio?.(call, samples, track);
@@ -36,10 +37,11 @@ export class Callbacks {
     } catch (thrown) {
       this.#failed('audio', thrown);
     }
-    this.#words[words.slotInHand] = 0;
+    this.#words[words.slotInHand] = before;
   }
 
   run(name: keyof Handler, callback: (handler: Handler) => unknown): void {
+    const before = this.#words[words.slotInHand]!;
     this.#words[words.slotInHand] = this.#inHand;
     try {
       const result = callback(this.#handler);
@@ -47,7 +49,7 @@ export class Callbacks {
     } catch (thrown) {
       this.#failed(name, thrown);
     }
-    this.#words[words.slotInHand] = 0;
+    this.#words[words.slotInHand] = before;
   }
 
   #watch(name: string, result: unknown): void {

@@ -292,16 +292,20 @@ export class Session {
 
   /** Graceful: the hang-up is asked for now, due when all has surely been heard; the last word makes it due. */
   #finish(reason: EndReason): void {
+    if (this.#transferAsked !== undefined) {
+      // A call that Plivo takes over must not be hung up: what comes first decides.
+      void this.#transferAsked.then((ok) => {
+        if (!ok && this.#state === SessionState.Live) this.#finish(reason);
+      });
+      return;
+    }
     const stream = this.#stream!;
     const nowMs = this.#context.clock.nowMs();
     this.#tellInterrupted();
     if (this.#state !== SessionState.Live) return;
     this.#state = SessionState.Ending;
     const remainingMs = stream.playout.remainingMs(nowMs);
-    if (remainingMs <= 0 && stream.playout.frames === 0) {
-      this.#hangup(reason, 0);
-      return;
-    }
+    if (remainingMs <= 0 && stream.playout.frames === 0) return this.#hangup(reason, 0);
     this.#lastWord = stream.playout.checkpoint('last-word', nowMs, true);
     const boundMs = Math.ceil(remainingMs) + lastWordGraceMs;
     this.#deadlineMs = nowMs + boundMs;

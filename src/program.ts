@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import { benchCommand } from '../load/bench.js';
+import { callCommand } from '../load/call-command.js';
+import { checkCommand } from './config/print.js';
+import { errorText, GatewayError } from './errors.js';
+import { serveCommand } from './serve.js';
+import { version } from './version.js';
+
+/** Runs the sub-command that the arguments name. */
+export async function runProgram(): Promise<void> {
+  const program = new Command('plivo-gateway')
+    .description('Gateway between Plivo audio streams and voice applications')
+    .version(version())
+    .showHelpAfterError()
+    .addCommand(serveCommand())
+    .addCommand(callCommand())
+    .addCommand(checkCommand())
+    .addCommand(benchCommand());
+  try {
+    await program.parseAsync();
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    process.stderr.write(`${errorText(thrown)}\n`);
+    process.exitCode = 1;
+  }
+}
