@@ -126,7 +126,7 @@ export class Shard {
   /** Looks at the shard's heartbeat; called by the front several times a second. */
   watch(nowMs: number): void {
     const beat = Atomics.load(this.views.words, words.heartbeat);
-    if (beat !== this.#beat) {
+    if (beat !== this.#beat || !this.ready) {
       this.#beat = beat;
       this.#beatMs = nowMs;
     }
