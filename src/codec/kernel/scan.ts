@@ -26,13 +26,11 @@ const brace: u8 = 0x7b;
 const closingBrace: u8 = 0x7d;
 
 // Names and values as they lie in memory, lowest byte first.
-const even: u32 = 0x6e657665;
-const medi: u32 = 0x6964656d;
-const payl: u32 = 0x6c796170;
-const load_: u32 = 0x64616f6c;
-const trac: u32 = 0x63617274;
-const quotedMed: u32 = 0x64656d22;
-const diaQuote: u32 = 0x22616964;
+const sevenBytes: u64 = 0x00ffffffffffffff;
+const quotedEvent: u64 = 0x22746e65766522;
+const quotedMedia: u64 = 0x22616964656d22;
+const quotedTrack: u64 = 0x226b6361727422;
+const quotedPayload: u64 = 0x64616f6c79617022; // and its closing quote behind it
 const quotedInbound: u64 = 0x646e756f626e6922;
 const quotedOutboun: u64 = 0x6e756f6274756f22;
 const dQuote: u16 = 0x2264;
@@ -44,6 +42,12 @@ const printables: usize = memory.data<u8>([
 ], 16);
 const quotes: usize = memory.data<u8>([
   0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
+], 16);
+const hashes: usize = memory.data<u8>([
+  0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23, 0x23,
+], 16);
+const tildes: usize = memory.data<u8>([
+  0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e, 0x7e,
 ], 16);
 const backslashes: usize = memory.data<u8>([
   0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c, 0x5c,
@@ -62,20 +66,39 @@ function stopsOf(bytes: v128): v128 {
 }
 
 /** A string, with simple escapes if allowed. The message has at least 16 bytes before `end`. */
+// @ts-ignore: decorator
+@inline
 function string(at: usize, end: usize, escapes: bool): usize {
-  return at < end && load<u8>(at) == quote ? characters(at + 1, end, escapes) : notSure;
+  if (at >= end || load<u8>(at) != quote) return notSure;
+  at += 1;
+  if (at + 16 > end) return characters(at, end, escapes);
+  const stops = i8x16.bitmask(stopsOf(v128.load(at)));
+  if (stops == 0) return characters(at + 16, end, escapes);
+  at += ctz(stops);
+  return load<u8>(at) == quote ? at + 1 : characters(at, end, escapes);
 }
 
-/** A string that is long, as a rule, and has no escapes. */
+/** A string that is long, as a rule, and has no escapes: 64 bytes at a time, as long as they look like base64. */
 // @ts-ignore: decorator
 @inline
 function longString(at: usize, end: usize): usize {
   if (at >= end || load<u8>(at) != quote) return notSure;
   at += 1;
   while (at + 64 <= end) {
-    const first = v128.or(stopsOf(v128.load(at)), stopsOf(v128.load(at, 16)));
-    const second = v128.or(stopsOf(v128.load(at, 32)), stopsOf(v128.load(at, 48)));
-    if (v128.any_true(v128.or(first, second))) break;
+    const a = v128.load(at), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
+    // As signed numbers, a quote, all that is below it and all that is not ASCII are below '#'.
+    const least = i8x16.min_s(i8x16.min_s(a, b), i8x16.min_s(c, d));
+    const greatest = i8x16.max_s(i8x16.max_s(a, b), i8x16.max_s(c, d));
+    const escape = v128.load(backslashes);
+    const escapes = v128.or(
+      v128.or(i8x16.eq(a, escape), i8x16.eq(b, escape)),
+      v128.or(i8x16.eq(c, escape), i8x16.eq(d, escape)),
+    );
+    const strange = v128.or(
+      i8x16.gt_s(v128.load(hashes), least),
+      i8x16.gt_s(greatest, v128.load(tildes)),
+    );
+    if (v128.any_true(v128.or(escapes, strange))) break;
     at += 64;
   }
   return characters(at, end, false);
@@ -136,17 +159,39 @@ function skip(at: usize, end: usize): usize {
   return at;
 }
 
+/** The eight bytes at a name, in which a name of five letters lies with both its quotes; 0 too near the end. */
+// @ts-ignore: decorator
+@inline
+function wordAt(at: usize, end: usize): u64 {
+  return at + 8 <= end ? load<u64>(at) : 0;
+}
+
+/** The colon behind a name, with white space on both sides. */
+// @ts-ignore: decorator
+@inline
+function colonBehind(at: usize, end: usize): usize {
+  return at == notSure ? notSure : mark(space(at, end), end, colon);
+}
+
+/** Any member, of which only the end matters here. */
+// @ts-ignore: decorator
+@inline
+function skipMember(at: usize, end: usize): usize {
+  at = colonBehind(string(at, end, false), end);
+  return at == notSure ? notSure : skip(at, end);
+}
+
 // @ts-ignore: decorator
 @inline
 function mediaValue(at: usize, end: usize): usize {
-  if (at + 7 > end || load<u32>(at) != quotedMed || load<u32>(at, 3) != diaQuote) return notSure;
-  return at + 7;
+  return at != notSure && (wordAt(at, end) & sevenBytes) == quotedMedia ? at + 7 : notSure;
 }
 
 /** Writes which track it is. */
 // @ts-ignore: decorator
 @inline
 function trackValue(at: usize, end: usize, result: usize): usize {
+  if (at == notSure) return notSure;
   if (at + 9 <= end && load<u64>(at) == quotedInbound && load<u8>(at, 8) == quote) return at + 9;
   if (at + 10 > end || load<u64>(at) != quotedOutboun || load<u16>(at, 8) != dQuote) return notSure;
   store<i32>(result, 0, resultInbound);
@@ -159,24 +204,21 @@ function media(at: usize, end: usize, result: usize): usize {
   let next = mark(at, end, brace);
   if (next == notSure) return notSure;
   while (next != notSure) {
-    const name = next + 1;
-    const nameEnd = string(next, end, false);
-    if (nameEnd == notSure) return notSure;
-    at = mark(space(nameEnd, end), end, colon);
-    if (at == notSure) return notSure;
-    const length = nameEnd - 1 - name;
-    if (length == 7 && load<u32>(name) == payl && load<u32>(name, 3) == load_) {
+    const word = wordAt(next, end);
+    if (word == quotedPayload && next + 9 <= end && load<u8>(next, 8) == quote) {
       if (load<i32>(result, resultPayloadAt) != 0) return notSure;
+      at = colonBehind(next + 9, end);
+      if (at == notSure) return notSure;
       const payload = at + 1;
       at = longString(at, end);
       store<i32>(result, <i32>payload, resultPayloadAt);
       store<i32>(result, <i32>(at - 1 - payload), resultPayloadBytes);
-    } else if (length == 5 && load<u32>(name) == trac && load<u8>(name, 4) == 0x6b) {
+    } else if ((word & sevenBytes) == quotedTrack) {
       if (hasTrack) return notSure;
       hasTrack = true;
-      at = trackValue(at, end, result);
+      at = trackValue(colonBehind(next + 7, end), end, result);
     } else {
-      at = skip(at, end);
+      at = skipMember(next, end);
     }
     if (at == notSure) return notSure;
     at = space(at, end);
@@ -199,22 +241,18 @@ export function scanMedia(source: usize, bytes: i32, result: usize): i32 {
   let at = space(source, end);
   let next = mark(at, end, brace);
   while (next != notSure) {
-    const name = next + 1;
-    const nameEnd = string(next, end, false);
-    if (nameEnd == notSure) return 0;
-    at = mark(space(nameEnd, end), end, colon);
-    if (at == notSure) return 0;
-    const length = nameEnd - 1 - name;
-    if (length == 5 && load<u32>(name) == even && load<u8>(name, 4) == 0x74) {
+    const name = wordAt(next, end) & sevenBytes;
+    if (name == quotedEvent) {
       if (isMedia) return 0;
       isMedia = true;
-      at = mediaValue(at, end);
-    } else if (length == 5 && load<u32>(name) == medi && load<u8>(name, 4) == 0x61) {
+      at = mediaValue(colonBehind(next + 7, end), end);
+    } else if (name == quotedMedia) {
       if (hasMedia) return 0;
       hasMedia = true;
-      at = media(at, end, result);
+      at = colonBehind(next + 7, end);
+      if (at != notSure) at = media(at, end, result);
     } else {
-      at = skip(at, end);
+      at = skipMember(next, end);
     }
     if (at == notSure) return 0;
     at = space(at, end);
