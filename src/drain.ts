@@ -1,7 +1,7 @@
 import type { AdminServer } from './admin/server.js';
 import type { Front } from './front/front.js';
 import type { Server } from './front/server.js';
-import type { HangupQueue } from './hangup/dispatcher.js';
+import type { Hangups } from './hangup/hangups.js';
 import { drainEndMs, hangupDrainMs, restRequestsMax, restWindowMs } from './limits.js';
 import type { Log } from './log.js';
 import type { ShardPool } from './pool/pool.js';
@@ -9,7 +9,7 @@ import type { ShardPool } from './pool/pool.js';
 interface Parts {
   readonly front: Front;
   readonly pool: ShardPool;
-  readonly hangups: HangupQueue;
+  readonly hangups: Hangups;
   readonly server: Server;
   readonly admin: AdminServer;
 }
@@ -39,8 +39,8 @@ export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): P
   const cut = front.connections.count;
   front.closeAll('drain-deadline');
   await pool.drain(drainEndMs);
-  const windows = Math.ceil(hangups.pending / restRequestsMax);
-  const unsettled = await hangups.drain(hangupDrainMs + windows * restWindowMs);
+  const windows = Math.ceil(hangups.dispatcher.pending / restRequestsMax);
+  const unsettled = await hangups.dispatcher.drain(hangupDrainMs + windows * restWindowMs);
   server.stopListening();
   front.stop();
   await Promise.all([hangups.close(), admin.close()]);

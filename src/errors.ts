@@ -8,6 +8,7 @@ export type Fault = 'peer' | 'application' | 'operator' | 'gateway';
 export const errorFaults = {
   CONFIG: 'operator',
   LISTEN: 'operator',
+  DATA_LOCKED: 'operator',
   PLATFORM: 'operator',
   HANDLER_LOAD: 'application',
   HANDLER_THREW: 'application',

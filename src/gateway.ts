@@ -1,13 +1,17 @@
 import { AdminServer, type CallView } from './admin/server.js';
+import { workerEnvironment } from './config/environment.js';
 import type { GatewayConfig } from './config/types.js';
 import { drainGateway } from './drain.js';
 import type { EndReason } from './errors.js';
 import { refusals } from './front/admission.js';
+import type { Connection } from './front/connections.js';
 import { Front } from './front/front.js';
 import { loadNative } from './front/native.js';
 import { Server } from './front/server.js';
-import { HangupDispatcher, hangupOutcomes } from './hangup/dispatcher.js';
-import { PlivoClient } from './hangup/plivo-client.js';
+import { Webhooks, webhookKinds, webhookOutcomes } from './front/webhooks.js';
+import { Hangups } from './hangup/hangups.js';
+import type { LiveCall } from './hangup/intent.js';
+import { hangupOutcomes, requestOutcomes } from './hangup/outcome.js';
 import { type Log, maskNumber } from './log.js';
 import { registerCounts } from './metrics/collect.js';
 import { Instruments } from './metrics/instruments.js';
@@ -41,20 +45,32 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     routes: routes.map((route) => route.name),
     refusals,
     hangupOutcomes,
+    requestOutcomes,
+    webhookKinds,
+    webhookOutcomes,
     version: version(),
   });
 
-  const client = new PlivoClient(config.plivo);
-  const hangups = new HangupDispatcher(client, log, {
-    attempted: () => instruments.hangupAttempts.inc(),
-    settled: (callId, outcome, reason) => {
-      instruments.hangups.inc({ outcome });
-      const done = outcome === 'confirmed' || outcome === 'already-ended';
-      front.hangupSettled(callId, reason as EndReason, done);
+  const hangups = await Hangups.open(
+    config,
+    log,
+    {
+      liveCalls: () => front.calls,
+      requested: (outcome) => instruments.hangupRequests.inc({ outcome }),
+      settled: ({ callId, reason }, outcome, seconds) => {
+        instruments.hangups.inc({ outcome });
+        const done = outcome === 'confirmed' || outcome === 'already-ended';
+        if (done) instruments.hangupTime.observe(seconds);
+        if (outcome === 'withdrawn' || outcome === 'dropped') return;
+        front.hangupSettled(callId, reason as EndReason, done);
+      },
     },
-  });
+    `${config.admin.host}:${config.admin.port}`,
+  );
 
-  const pool = new ShardPool(shardOptions(config), callsPerShard, log, {
+  const secrets = new Set(config.accounts.map(({ credentials }) => credentials.authToken));
+  const environment = workerEnvironment(secrets);
+  const pool = new ShardPool(shardOptions(config), callsPerShard, environment, log, {
     opened: (shard) => front.shardOpened(shard),
     lost: (shard, cause) => front.shardLost(shard, cause),
   });
@@ -69,33 +85,60 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       log,
     },
     {
-      started: ({ route }) => instruments.callsStarted.inc({ route }),
-      ended: ({ route, callId }, reason) => instruments.ended(route, reason, callId !== ''),
+      started: (connection) => {
+        instruments.callsStarted.inc({ route: connection.route });
+        hangups.started(liveCall(connection));
+      },
+      ended: (connection, reason) => {
+        const { route, callId } = connection;
+        instruments.ended(route, reason, callId !== '');
+        // A call whose stream came again is not over with the old one.
+        if (callId === '' || front.connections.byCallId(callId) !== undefined) return;
+        hangups.ended(liveCall(connection), reason);
+      },
       refused: (reason) => instruments.refusals.inc({ reason }),
-      hangup: (callId, reason, inMs) => hangups.submit(callId, reason, inMs),
-      transfer: async (callId, url) => {
-        const result = await hangups.transfer(callId, url);
-        if (result.ok) hangups.withdraw(callId);
+      hangup: ({ callId, accountId, route }, reason, inMs) => {
+        hangups.dispatcher.submit({ callId, accountId, route, reason, inMs, speculative: false });
+      },
+      transfer: async (connection, url) => {
+        const result = await hangups.transfer(liveCall(connection), url);
         instruments.transfers.inc({ outcome: result.ok ? 'ok' : 'failed' });
-        if (!result.ok)
-          log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
+        if (result.ok) return result;
+        const { callId } = connection;
+        log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
         return result;
       },
     },
   );
+  const { dispatcher } = hangups;
   registerCounts(instruments.registry, {
     shards: () => pool.shards,
     others: [values, pool.retired],
     gauges: {
       calls: () => front.calls,
       connections: () => front.connections.count,
-      hangupsPending: () => hangups.pending,
       shardRestarts: () => pool.restarts,
       draining: () => front.draining,
     },
+    hangups: () => hangups.counts(),
   });
 
-  const server = new Server(native, config, front);
+  const webhooks = new Webhooks({
+    publicUrl: config.publicUrl,
+    tokens: config.accounts.map(({ credentials }) => credentials.authToken),
+    log,
+    on: {
+      callEnded: (callId) => {
+        front.callEnded(callId);
+        hangups.callEnded(callId);
+      },
+      streamEnded: (callId, streamId, how) => {
+        if (how === 'stopped') front.streamStopped(callId, streamId);
+      },
+      webhook: (kind, outcome) => instruments.webhooks.inc({ kind, outcome }),
+    },
+  });
+  const server = new Server(native, config, front, webhooks);
   const admin = new AdminServer({
     metrics: async () => ({
       type: instruments.registry.contentType,
@@ -105,7 +148,8 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       ready: !front.draining && pool.shards.some((shard) => shard.responsive),
       draining: front.draining,
       calls: front.calls,
-      hangupsPending: hangups.pending,
+      hangupsPending: dispatcher.pending,
+      degraded: hangups.degraded,
       shards: pool.shards.map(({ index, responsive, calls }) => ({
         shard: index,
         ready: responsive,
@@ -114,6 +158,15 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     }),
     calls: () => callViews(front, config),
     hangup: (callId) => front.hangupCall(callId),
+    hangups: () => ({
+      pending: dispatcher.pending,
+      failed: dispatcher.failed,
+      lostStreams: hangups.lostStreams.count,
+      degraded: hangups.degraded,
+      hangups: dispatcher.list(hangupsShownMax),
+    }),
+    retryHangups: (callId) => dispatcher.retry(callId),
+    dropHangup: (callId) => dispatcher.drop(callId),
   });
 
   const parts = { front, pool, hangups, server, admin };
@@ -124,6 +177,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     await Promise.all([pool.destroy(), hangups.close(), admin.close()]);
   };
   try {
+    hangups.recover();
     await pool.start(config.shardCount);
     const adminPort = await admin.listen(config.admin.host, config.admin.port);
     const port = await server.listen();
@@ -133,6 +187,13 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     await destroy();
     throw thrown;
   }
+}
+
+/** In one answer of the API. */
+const hangupsShownMax = 1_000;
+
+function liveCall({ callId, accountId, route, startedAt }: Connection): LiveCall {
+  return { callId, accountId, route, startedAt };
 }
 
 function shardOptions(config: GatewayConfig) {

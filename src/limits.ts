@@ -99,12 +99,23 @@ export const restRequestsMax = 300;
 export const restWindowMs = 5_100;
 export const restConnections = 16;
 export const restTimeoutMs = 5_000;
-/** Hang-ups are dispatched so often. */
-export const hangupTickMs = 50;
-export const hangupPendingMax = 100_000;
-export const hangupGiveUpMs = 10 * 60_000;
+/** Intents waiting; more are refused. */
+export const hangupPendingMax = 200_000;
+/** Failed intents that are kept for an operator; the oldest goes first. */
+export const hangupFailedMax = 10_000;
+/** Pauses between the attempts for one intent: any length up to the growing bound (full jitter). */
 export const retryDelayMsMin = 500;
 export const retryDelayMsMax = 15_000;
+/** After so many failures in a row the API itself is in trouble: one probe at a time, in growing pauses up to this. */
+export const apiTroubleFailures = 4;
+export const apiTroublePauseMsMax = 5_000;
+/** An account whose credentials are refused is asked with one intent so often. */
+export const authProbeMs = 30_000;
+/** A pause that Plivo asks for is honoured up to this. */
+export const retryAfterMsMax = 60_000;
+/** The brake on lost streams: the network broke, and not the calls, if so many are lost in one grace period. */
+export const lostStreamsMin = 10;
+export const lostStreamsShare = 0.2;
 /** What is left of hang-ups at the end of a drain gets so long. */
 export const hangupDrainMs = 15_000;
 /** After the deadline of a drain the calls still live are ended gracefully, in so long at the most. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configFile, settings } from '../src/config/schema.js';
 import { endReasonNames } from '../src/errors.js';
-import { registerCounts } from '../src/metrics/collect.js';
+import { type HangupCounts, registerCounts } from '../src/metrics/collect.js';
 import { Instruments } from '../src/metrics/instruments.js';
 import { counterBlock } from '../src/shard/counters.js';
 
@@ -20,6 +20,12 @@ function tableRows(firstHeader: string): string[][] {
   }
   return rows;
 }
+
+/** Nothing to hang up. */
+const noHangups: HangupCounts = {
+  ...{ pending: 0, failed: 0, oldestSeconds: 0, lostStreams: 0, lostStreamsHeld: 0 },
+  ...{ degraded: 0, badLines: 0, accounts: [] },
+};
 
 describe('the README', () => {
   it('lists every setting of the schema with its default, variable and flag, and no other', () => {
@@ -41,6 +47,9 @@ describe('the README', () => {
       routes: ['default'],
       refusals: [],
       hangupOutcomes: [],
+      requestOutcomes: [],
+      webhookKinds: [],
+      webhookOutcomes: [],
       version: '0',
     });
     registerCounts(registry, {
@@ -49,10 +58,10 @@ describe('the README', () => {
       gauges: {
         calls: () => 0,
         connections: () => 0,
-        hangupsPending: () => 0,
         shardRestarts: () => 0,
         draining: () => false,
       },
+      hangups: () => noHangups,
     });
     const metrics = (await registry.getMetricsAsJSON())
       .filter(({ name }) => name.startsWith('plivo_gateway_'))

@@ -89,12 +89,21 @@ const allowed: Readonly<
   // Where a stream goes is decided at its admission: by pure functions of the two areas that know.
   front: {
     values: [
-      ...['shard', 'plivo/rest', 'plivo/signature', 'plivo/xml', 'limits', 'errors', 'log'],
+      ...[
+        'shard',
+        'plivo/rest',
+        'plivo/signature',
+        'plivo/webhook',
+        'plivo/xml',
+        'limits',
+        'errors',
+        'log',
+      ],
       ...['routing/route-table', 'pool/placement', 'config/environment', 'config/types'],
     ],
   },
   pool: {
-    values: ['shard', 'limits', 'errors', 'log', 'config/environment'],
+    values: ['shard', 'limits', 'errors', 'log'],
     types: ['config/types'],
   },
   hangup: { values: ['plivo/rest', 'limits', 'errors', 'log'], types: ['config/types'] },

@@ -14,11 +14,35 @@ export interface CallView {
   readonly ending: string | undefined;
 }
 
+/** A hang-up that is not settled. */
+export interface HangupView {
+  readonly callId: string;
+  readonly state: 'pending' | 'in-flight' | 'failed';
+  readonly account: string;
+  readonly reason: string;
+  readonly speculative: boolean;
+  readonly requestedAt: string;
+  readonly ageSeconds: number;
+  readonly attempts: number;
+  readonly lastAnswer: string;
+}
+
+/** `hangups` may be fewer than the counts say. */
+export interface HangupsView {
+  readonly pending: number;
+  readonly failed: number;
+  readonly lostStreams: number;
+  readonly degraded: string | undefined;
+  readonly hangups: readonly HangupView[];
+}
+
 export interface Readiness {
   readonly ready: boolean;
   readonly draining: boolean;
   readonly calls: number;
   readonly hangupsPending: number;
+  /** Why hang-ups are not kept on disk now; ready all the same. */
+  readonly degraded: string | undefined;
   readonly shards: readonly {
     readonly shard: number;
     readonly ready: boolean;
@@ -33,6 +57,11 @@ export interface AdminSource {
   calls(): readonly CallView[];
   /** Ends a call at once; false for a call this gateway does not have. */
   hangup(callId: string): boolean;
+  hangups(): HangupsView;
+  /** Tries failed hang-ups again, or that of one call; answers how many. */
+  retryHangups(callId: string | undefined): number;
+  /** Gives a hang-up up; false if there is none, or its request is under way. */
+  dropHangup(callId: string): boolean;
 }
 
 /** The second listener, on loopback by default: metrics, health, calls. Never reachable through the first. */
@@ -81,10 +110,8 @@ export class AdminServer {
     const path = (request.url ?? '/').split('?')[0]!;
     const method = request.method ?? 'GET';
     request.resume();
-    if (path.startsWith('/api/calls/') && path.length > '/api/calls/'.length) {
-      if (method !== 'DELETE') return notAllowed(response, 'DELETE');
-      return this.#hangup(response, path.slice('/api/calls/'.length));
-    }
+    const item = /^\/api\/(calls|hangups)\/([^/]+)(\/retry)?$/.exec(path);
+    if (item !== null) return this.#item(response, method, item);
     const page = this.#pages[path];
     if (page === undefined) {
       return json(response, 404, { error: `nothing at ${path}`, paths: Object.keys(this.#pages) });
@@ -104,15 +131,33 @@ export class AdminServer {
       json(response, readiness.ready ? 200 : 503, readiness);
     },
     '/api/calls': (response) => json(response, 200, { calls: this.#source.calls() }),
+    '/api/hangups': (response) => json(response, 200, this.#source.hangups()),
   };
 
-  #hangup(response: ServerResponse, encoded: string): void {
+  /** `/api/calls/<callId>`, `/api/hangups/<callId>`, `/api/hangups/<callId>/retry`, `/api/hangups/retry`. */
+  #item(response: ServerResponse, method: string, [path, group, encoded, retry]: string[]): void {
     let callId: string;
     try {
-      callId = decodeURIComponent(encoded);
+      callId = decodeURIComponent(encoded!);
     } catch {
       return json(response, 400, { error: 'the call id is not percent-encoded as it should be' });
     }
+    if (path === '/api/hangups/retry') return this.#retry(response, method, undefined);
+    if (group === 'hangups' && retry !== undefined) return this.#retry(response, method, callId);
+    if (method !== 'DELETE') return notAllowed(response, 'DELETE');
+    if (group === 'calls') return this.#hangup(response, callId);
+    if (this.#source.dropHangup(callId)) return json(response, 200, { callId, dropped: true });
+    return json(response, 404, { error: 'no such hang-up, or its request is under way', callId });
+  }
+
+  #retry(response: ServerResponse, method: string, callId: string | undefined): void {
+    if (method !== 'POST') return notAllowed(response, 'POST');
+    const retried = this.#source.retryHangups(callId);
+    if (callId === undefined || retried > 0) return json(response, 202, { retried });
+    return json(response, 404, { error: 'no failed hang-up of this call', callId });
+  }
+
+  #hangup(response: ServerResponse, callId: string): void {
     if (this.#source.hangup(callId)) return json(response, 202, { callId, ending: 'operator' });
     return json(response, 404, { error: 'no such call here', callId });
   }

@@ -1,21 +1,37 @@
 import { basename, extname } from 'node:path';
 import type { ParsedConfig } from './schema.js';
-import type { GatewayConfig, HandlerSource, RouteConfig } from './types.js';
+import {
+  type AccountConfig,
+  defaultAccount,
+  type GatewayConfig,
+  type HandlerSource,
+  type PlivoConfig,
+  type RouteConfig,
+} from './types.js';
 
 /** The configuration as the program uses it, from values that are all right. */
 export function effective(parsed: ParsedConfig, file: string | undefined): GatewayConfig {
-  const { tls, plivo, playout } = parsed;
-  const { authId, authToken } = plivo;
+  const { tls, playout, hangup } = parsed;
+  const plivo = plivoOf(parsed);
   return deepFreeze({
     file,
     host: parsed.host,
     port: parsed.port,
     admin: parsed.admin,
     tls: tls.cert && tls.key ? { certFile: tls.cert, keyFile: tls.key } : undefined,
-    plivo: {
-      apiUrl: plivo.apiUrl,
-      credentials: authId && authToken ? { authId, authToken } : undefined,
+    plivo,
+    accounts: accountsOf(parsed, plivo),
+    hangup: {
+      lostStreamGraceMs: hangup.lostStreamGrace,
+      giveUpMs: hangup.giveUpAfter,
+      fsync: hangup.fsync,
+      connections: hangup.connections,
+      pipelining: hangup.pipelining,
+      tickMs: hangup.tick,
+      requestsMax: hangup.requests,
     },
+    dataDir: parsed.dataDir,
+    publicUrl: parsed.publicUrl,
     shardCount: parsed.shards,
     limits: parsed.limits,
     playout: { leadMs: playout.lead, chunkMs: playout.chunk, queueMs: playout.queue },
@@ -26,15 +42,36 @@ export function effective(parsed: ParsedConfig, file: string | undefined): Gatew
   });
 }
 
+function plivoOf({ plivo }: ParsedConfig): PlivoConfig {
+  const { apiUrl, authId, authToken } = plivo;
+  return { apiUrl, credentials: authId && authToken ? { authId, authToken } : undefined };
+}
+
+function accountsOf(
+  { accounts }: ParsedConfig,
+  { apiUrl, credentials }: PlivoConfig,
+): readonly AccountConfig[] {
+  return [
+    ...(credentials ? [{ name: defaultAccount, credentials, apiUrl }] : []),
+    ...accounts.map(({ name, authId, authToken, apiUrl: own }) => ({
+      name,
+      credentials: { authId, authToken },
+      apiUrl: own ?? apiUrl,
+    })),
+  ];
+}
+
 function routesOf(routes: ParsedConfig['routes']): readonly RouteConfig[] {
   const taken = new Set(routes.map(({ name }) => name));
-  return routes.map(({ name, path, to, from, handler, sampleRate }) => ({
+  return routes.map(({ name, path, to, from, handler, sampleRate, account, onStreamLost }) => ({
     name: name ?? freeName(handler, taken),
     ...(path && { path }),
     to: to ?? [],
     from: from ?? [],
     handler,
     sampleRate,
+    ...(account && { account }),
+    onStreamLost,
   }));
 }
 

@@ -15,11 +15,15 @@ export function prepareNative(): void {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE ||= '16384';
 }
 
-/** The environment of worker threads, where handlers run: no credentials of the gateway's account. */
-export function workerEnvironment(): Record<string, string> {
+/**
+ * The environment of worker threads, where handlers run: without the credentials of the gateway's accounts, in
+ * whatever variables they stand.
+ */
+export function workerEnvironment(secrets: ReadonlySet<string>): Record<string, string> {
   const copy: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !name.toUpperCase().startsWith('PLIVO_')) copy[name] = value;
+    if (value === undefined || secrets.has(value)) continue;
+    if (!name.toUpperCase().startsWith('PLIVO_')) copy[name] = value;
   }
   return copy;
 }

@@ -1,11 +1,12 @@
 import type { ConfigFile } from './file.js';
+import type { Surroundings } from './kinds.js';
 import { nearestName } from './nearest.js';
 import { foundText, namesBelow, type Path, type Problem, pathText, printable } from './problems.js';
 import { gatewaySchema, settings } from './schema.js';
 
 /** All that is wrong in a file by itself. */
-export function fileProblems(file: ConfigFile): readonly Problem[] {
-  const { error } = gatewaySchema(file.directory).safeParse(file.tree);
+export function fileProblems(file: ConfigFile, surroundings: Surroundings): readonly Problem[] {
+  const { error } = gatewaySchema(surroundings).safeParse(file.tree);
   const problems: Problem[] = [];
   for (const issue of error?.issues ?? []) {
     const path = issue.path as Path;

@@ -1,10 +1,11 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { extname, resolve } from 'node:path';
 import { z } from 'zod';
 import { audioRates, isAudioRate } from '../limits.js';
 import { formatDuration, parseDuration, unitOf } from './duration.js';
+import type { Environment } from './environment.js';
 import { nearestName } from './nearest.js';
 import { builtinHandlers, type HandlerSource } from './types.js';
 
@@ -14,6 +15,13 @@ import { builtinHandlers, type HandlerSource } from './types.js';
  */
 
 type Context = z.core.$RefinementCtx;
+
+/** What values that lead elsewhere are relative to. */
+export interface Surroundings {
+  /** Absolute, or `.`. */
+  readonly directory: string;
+  readonly environment: Environment;
+}
 
 function refuse(context: Context, expected: string): never {
   context.addIssue({ code: 'custom', message: expected });
@@ -137,6 +145,51 @@ export function readableFile(directory: string, what: string) {
     const trouble = unreadable(file);
     return trouble ? refuse(context, `the path of ${what}: ${trouble}`) : file;
   });
+}
+
+/** A folder that need not exist yet, as an absolute path. */
+export function folder({ directory }: Surroundings, what: string) {
+  return z.unknown().transform((found, context) => {
+    const good = typeof found === 'string' && found !== '' && !found.includes('\0');
+    return good ? resolve(directory, found) : refuse(context, `the path of ${what}`);
+  });
+}
+
+const secretBytesMax = 4_096;
+
+/** A text, or where it is: `${env:NAME}` or `${file:PATH}`, a file of one line. */
+export function secret(surroundings: Surroundings, pattern: RegExp, expected: string) {
+  return z.unknown().transform((found, context) => {
+    if (typeof found !== 'string') return refuse(context, `${expected}, quoted`);
+    const [, kind, where = ''] = /^\$\{(env|file):([^}]+)\}$/.exec(found) ?? [];
+    if (kind === undefined) {
+      const isReference = found.startsWith('${');
+      if (pattern.test(found) && !isReference) return found;
+      const form = `; a reference is \${env:NAME} or \${file:PATH}`;
+      return refuse(context, isReference ? expected + form : expected);
+    }
+    const read = kind === 'env' ? variable(where, surroundings) : line(where, surroundings);
+    if (read.text === undefined) return refuse(context, `${expected}; ${read.trouble}`);
+    if (pattern.test(read.text)) return read.text;
+    const place = kind === 'env' ? `environment variable ${where}` : where;
+    return refuse(context, `${expected}; ${place} holds something else`);
+  });
+}
+
+type Read = { readonly text: string } | { readonly text: undefined; readonly trouble: string };
+
+function variable(name: string, { environment }: Surroundings): Read {
+  const text = environment[name];
+  return text ? { text } : { text: undefined, trouble: `environment variable ${name} is not set` };
+}
+
+function line(path: string, { directory }: Surroundings): Read {
+  const file = resolve(directory, path);
+  const trouble = unreadable(file);
+  if (trouble) return { text: undefined, trouble };
+  if (statSync(file).size > secretBytesMax)
+    return { text: undefined, trouble: `${file} is too long` };
+  return { text: readFileSync(file, 'utf8').trimEnd() };
 }
 
 export function handler(directory: string) {

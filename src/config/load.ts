@@ -6,8 +6,8 @@ import type { Environment } from './environment.js';
 import { type ConfigFile, noFile, readConfigFile, type Tree } from './file.js';
 import { fileProblems } from './file-problems.js';
 import { foundText, type Origin, type Path, type Problem, problemsText } from './problems.js';
-import { relationProblems } from './relations.js';
-import { configFile, gatewaySchema, type Setting, settings } from './schema.js';
+import { accountProblems, relationProblems } from './relations.js';
+import { configFile, gatewaySchema, type Setting, settingsIn } from './schema.js';
 import type { GatewayConfig } from './types.js';
 
 export interface ConfigSources {
@@ -31,18 +31,25 @@ interface Override {
  */
 export function loadConfig(sources: ConfigSources): GatewayConfig {
   const file = openFile(sources);
+  const surroundings = { directory: file.directory, environment: sources.environment };
   const overrides = overridesOf(sources);
   const tree = merged(file.tree, overrides);
   const origin = originIn(file, overrides);
   const problems = [
     ...file.problems,
-    ...fileProblems(file),
+    ...fileProblems(file, surroundings),
     ...overrides.flatMap(overrideProblems),
     // A file that could not be read may hold the other half of a pair.
     ...(file.problems.length > 0 ? [] : relationProblems(tree, origin)),
   ];
+  refuse(problems);
+  const parsed = gatewaySchema(surroundings).parse(tree);
+  refuse(accountProblems(parsed, origin));
+  return effective(parsed, file.file);
+}
+
+function refuse(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new GatewayError('CONFIG', problemsText(problems));
-  return effective(gatewaySchema(file.directory).parse(tree), file.file);
 }
 
 function openFile({ flags, environment, cwd }: ConfigSources): ConfigFile {
@@ -66,8 +73,9 @@ function flagText(flags: ConfigSources['flags'], flag: string): string | undefin
 }
 
 /** In rising order: what comes later wins. An empty environment variable counts as unset. */
-function overridesOf({ flags, environment }: ConfigSources): readonly Override[] {
+function overridesOf({ flags, environment, cwd }: ConfigSources): readonly Override[] {
   const overrides: Override[] = [];
+  const settings = settingsIn({ directory: cwd, environment });
   for (const setting of settings) {
     const text = setting.env && environment[setting.env];
     if (!setting.env || !text) continue;
@@ -83,6 +91,7 @@ function overridesOf({ flags, environment }: ConfigSources): readonly Override[]
 
 /** A text from outside as it would stand in the file: `8080` is a number where a text is not allowed. */
 function overrideValue({ setting, text }: Override): unknown {
+  if (setting.leads) return setting.kind.safeParse(text).data ?? text;
   const numeric = /^-?\d{1,15}(\.\d+)?$/.test(text);
   return numeric && !setting.kind.safeParse(text).success ? Number(text) : text;
 }

@@ -5,7 +5,12 @@ import { formatDuration } from './duration.js';
 import { readEnvironment } from './environment.js';
 import { addConfigFlags } from './flags.js';
 import { loadConfig } from './load.js';
-import type { GatewayConfig, RouteConfig } from './types.js';
+import {
+  type AccountConfig,
+  defaultAccount,
+  type GatewayConfig,
+  type RouteConfig,
+} from './types.js';
 
 const mask = '********';
 
@@ -16,7 +21,7 @@ export function printConfig(config: GatewayConfig): string {
 }
 
 function asWritten(config: GatewayConfig) {
-  const { admin, tls, plivo, playout, drain, log, limits } = config;
+  const { admin, tls, plivo, playout, drain, hangup, log, limits } = config;
   const { credentials } = plivo;
   return {
     host: config.host,
@@ -27,6 +32,9 @@ function asWritten(config: GatewayConfig) {
       ...(credentials && { authId: credentials.authId, authToken: mask }),
       apiUrl: plivo.apiUrl,
     },
+    ...(config.publicUrl && { publicUrl: config.publicUrl }),
+    accounts: config.accounts.filter(({ name }) => name !== defaultAccount).map(accountAsWritten),
+    dataDir: config.dataDir,
     shards: config.shardCount,
     limits: { ...limits },
     playout: {
@@ -35,13 +43,27 @@ function asWritten(config: GatewayConfig) {
       queue: formatDuration(playout.queueMs),
     },
     drain: { timeout: formatDuration(drain.timeoutMs) },
+    hangup: {
+      lostStreamGrace: formatDuration(hangup.lostStreamGraceMs),
+      giveUpAfter: formatDuration(hangup.giveUpMs),
+      fsync: hangup.fsync,
+      connections: hangup.connections,
+      pipelining: hangup.pipelining,
+      tick: formatDuration(hangup.tickMs),
+      requests: hangup.requestsMax,
+    },
     log: { ...log },
     privacy: config.privacy,
     routes: config.routes.map(routeAsWritten),
   };
 }
 
-function routeAsWritten({ name, path, to, from, handler, sampleRate }: RouteConfig) {
+function accountAsWritten({ name, credentials, apiUrl }: AccountConfig) {
+  return { name, authId: credentials.authId, authToken: mask, apiUrl };
+}
+
+function routeAsWritten(route: RouteConfig) {
+  const { name, path, to, from, handler, sampleRate, account, onStreamLost } = route;
   return {
     name,
     ...(path && { path }),
@@ -49,6 +71,8 @@ function routeAsWritten({ name, path, to, from, handler, sampleRate }: RouteConf
     ...(from.length > 0 && { from: [...from] }),
     handler: handler.kind === 'builtin' ? handler.name : handler.file,
     sampleRate,
+    ...(account && { account }),
+    onStreamLost,
   };
 }
 

@@ -30,17 +30,22 @@ export function pathText(path: Path): string {
   return text;
 }
 
+/** The path as settings have it: `routes[].to[]`. */
+function anyItem(path: Path): string {
+  return pathText(path).replace(/\[\d+\]/g, '[]');
+}
+
 /** Whether a secret may be at a path or below it. */
 function isHidden(path: Path): boolean {
-  const text = pathText(path);
+  const text = anyItem(path);
   const concerns = (setting: Setting) =>
-    setting.path === text || setting.path.startsWith(`${text}.`);
+    setting.path === text || ['.', '['].some((mark) => setting.path.startsWith(text + mark));
   return settings.some((setting) => setting.hidden && concerns(setting));
 }
 
 /** Names that may stand directly below a path: those of settings and of groups. */
 export function namesBelow(path: Path): readonly string[] {
-  const above = path.length === 0 ? '' : `${pathText(path).replace(/\[\d+\]/g, '[]')}.`;
+  const above = path.length === 0 ? '' : `${anyItem(path)}.`;
   const names = settings
     .filter((setting) => setting.path.startsWith(above))
     .map((setting) => setting.path.slice(above.length).split(/[.[]/, 1)[0]!);

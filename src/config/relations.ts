@@ -2,13 +2,16 @@ import { callsPerShardMax } from '../limits.js';
 import type { Tree } from './file.js';
 import { autoShards } from './kinds.js';
 import type { Origin, Path, Problem } from './problems.js';
+import type { ParsedConfig } from './schema.js';
+import { defaultAccount } from './types.js';
 
 /** What must hold between settings. Looks at values that may still be wrong, each on its own. */
 export function relationProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
   return [
     ...pairProblems(tree, originOf, 'tls', ['cert', 'key']),
     ...pairProblems(tree, originOf, 'plivo', ['authId', 'authToken']),
-    ...nameProblems(tree, originOf),
+    ...nameProblems(tree, originOf, 'routes'),
+    ...nameProblems(tree, originOf, 'accounts'),
     ...shardProblems(tree, originOf),
   ];
 }
@@ -29,18 +32,22 @@ function pairProblems(
   return [{ path: [group, absent], text, origin }];
 }
 
-function nameProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
-  const { routes } = tree;
-  if (!Array.isArray(routes)) return [];
+function nameProblems(
+  tree: Tree,
+  originOf: (path: Path) => Origin,
+  list: 'routes' | 'accounts',
+): Problem[] {
+  const items = tree[list];
+  if (!Array.isArray(items)) return [];
   const firsts = new Map<unknown, number>();
   const problems: Problem[] = [];
-  for (const [index, route] of (routes as readonly unknown[]).entries()) {
-    if (!isTree(route) || typeof route.name !== 'string') continue;
-    const first = firsts.get(route.name);
-    if (first === undefined) firsts.set(route.name, index);
+  for (const [index, item] of (items as readonly unknown[]).entries()) {
+    if (!isTree(item) || typeof item.name !== 'string') continue;
+    const first = firsts.get(item.name);
+    if (first === undefined) firsts.set(item.name, index);
     else {
-      const path = ['routes', index, 'name'];
-      const text = `found ${JSON.stringify(route.name)}, which routes[${first}] is called already`;
+      const path = [list, index, 'name'];
+      const text = `found ${JSON.stringify(item.name)}, which ${list}[${first}] is called already`;
       problems.push({ path, text, origin: originOf(path) });
     }
   }
@@ -55,6 +62,36 @@ function shardProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] 
   const path = ['limits', 'calls'];
   const text = `${calls} calls on ${shards} shards: one takes ${callsPerShardMax} at most`;
   return [{ path, text, origin: originOf(path) }];
+}
+
+/** What must hold between accounts and routes, once references are resolved. */
+export function accountProblems(
+  { plivo, accounts, routes }: ParsedConfig,
+  originOf: (path: Path) => Origin,
+): Problem[] {
+  const problems: Problem[] = [];
+  const wrong = (path: Path, text: string) => {
+    problems.push({ path, text, origin: originOf(path) });
+  };
+  const owners = new Map<string, string>();
+  if (plivo.authId) owners.set(plivo.authId, 'plivo.authId');
+  for (const [index, { name, authId }] of accounts.entries()) {
+    if (name === defaultAccount) {
+      const text = `found "${name}", which is the account of the plivo section; choose another`;
+      wrong(['accounts', index, 'name'], text);
+    }
+    const owner = owners.get(authId);
+    if (owner) wrong(['accounts', index, 'authId'], `the same account as ${owner}; give it once`);
+    else owners.set(authId, `accounts[${index}].authId`);
+  }
+  const names = accounts.map(({ name }) => name);
+  if (plivo.authId) names.unshift(defaultAccount);
+  for (const [index, { account }] of routes.entries()) {
+    if (account === undefined || names.includes(account)) continue;
+    const known = names.length > 0 ? `one of ${names.join(', ')}` : 'an account, and there is none';
+    wrong(['routes', index, 'account'], `found "${account}", expected ${known}`);
+  }
+  return problems;
 }
 
 function isTree(value: unknown): value is Tree {

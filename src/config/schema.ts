@@ -4,16 +4,26 @@ import {
   audioRate,
   choice,
   duration,
+  folder,
   handler,
   hostName,
   httpUrl,
   phoneNumbers,
   readableFile,
+  type Surroundings,
+  secret,
   shards,
   textLike,
   wholeNumber,
 } from './kinds.js';
-import { logFormats, logLevels, privacyLevels, streamPaths } from './types.js';
+import {
+  fsyncs,
+  logFormats,
+  logLevels,
+  lostStreamPolicies,
+  privacyLevels,
+  streamPaths,
+} from './types.js';
 
 interface SettingNotes {
   readonly description: string;
@@ -24,6 +34,8 @@ interface SettingNotes {
   readonly defaultText?: string;
   /** What was found is never printed. */
   readonly hidden?: true;
+  /** The value leads elsewhere: from outside the file it is relative to the working directory. */
+  readonly leads?: true;
 }
 
 const notesOf = z.registry<SettingNotes>();
@@ -48,15 +60,21 @@ function section<T extends z.core.$ZodLooseShape>(shape: T) {
 const secondMs = 1_000;
 const hourMs = 3_600 * secondMs;
 
+const shortName = () =>
+  textLike(/^[a-z0-9_-]{1,40}$/, 'up to 40 of the characters a to z, 0 to 9, _ and -');
+
+const authId = (surroundings: Surroundings) =>
+  secret(surroundings, /^[A-Za-z0-9_-]+$/, 'the letters and digits of an Auth ID');
+
+const authToken = (surroundings: Surroundings) =>
+  secret(surroundings, /^[\x21-\x7e]+$/, 'an Auth Token without spaces');
+
 const route = (directory: string) =>
   section({
-    name: optional(
-      textLike(/^[a-z0-9_-]{1,40}$/, 'up to 40 of the characters a to z, 0 to 9, _ and -'),
-      {
-        description: 'Name in logs and metrics, unique',
-        defaultText: "the handler's name",
-      },
-    ),
+    name: optional(shortName(), {
+      description: 'Name in logs and metrics, unique',
+      defaultText: "the handler's name",
+    }),
     path: optional(choice(streamPaths), {
       description: 'Only streams that connect to this path',
       defaultText: 'both',
@@ -76,11 +94,41 @@ const route = (directory: string) =>
     sampleRate: setting(audioRate(), 16_000, {
       description: 'Sample rate of the audio that the handler hears and plays, Hz',
     }),
+    account: optional(shortName(), {
+      description: 'Account whose calls these are: a name under `accounts`, or `default`',
+      defaultText: 'by the Auth ID that Plivo sends',
+    }),
+    onStreamLost: setting(choice(lostStreamPolicies), 'hangup', {
+      description: '`leave`: a call whose stream broke and did not come back is not hung up',
+    }),
   });
 
-/** The whole configuration file. Paths in it are relative to `directory`. */
-export const gatewaySchema = (directory: string) =>
+const account = (surroundings: Surroundings) =>
   section({
+    name: noted(shortName(), {
+      description: 'Name in logs and metrics, unique and not `default`',
+      defaultText: 'required',
+    }),
+    authId: noted(authId(surroundings), {
+      description: 'Auth ID of the account or subaccount, or a reference',
+      defaultText: 'required',
+      hidden: true,
+    }),
+    authToken: noted(authToken(surroundings), {
+      description: 'Its Auth Token, best as a reference to a variable or a file',
+      defaultText: 'required',
+      hidden: true,
+    }),
+    apiUrl: optional(httpUrl(), {
+      description: "Where Plivo's REST API is for this account",
+      defaultText: 'plivo.apiUrl',
+    }),
+  });
+
+/** The whole configuration file. */
+export const gatewaySchema = (surroundings: Surroundings) => {
+  const { directory } = surroundings;
+  return section({
     host: setting(hostName(), '0.0.0.0', {
       env: 'HOST',
       flag: '--host',
@@ -112,21 +160,39 @@ export const gatewaySchema = (directory: string) =>
       }),
     }).prefault({}),
     plivo: section({
-      authId: optional(textLike(/^[A-Za-z0-9_-]+$/, 'the letters and digits of an Auth ID'), {
+      authId: optional(authId(surroundings), {
         env: 'PLIVO_AUTH_ID',
         description: 'Auth ID of the account whose calls are hung up; needs `plivo.authToken`',
         hidden: true,
+        leads: true,
       }),
-      authToken: optional(textLike(/^[\x21-\x7e]+$/, 'an Auth Token without spaces'), {
+      authToken: optional(authToken(surroundings), {
         env: 'PLIVO_AUTH_TOKEN',
         description: 'Auth Token of that account, a secret; needs `plivo.authId`',
         hidden: true,
+        leads: true,
       }),
       apiUrl: setting(httpUrl(), 'https://api.plivo.com', {
         env: 'PLIVO_API_URL',
         description: "Where Plivo's REST API is",
       }),
     }).prefault({}),
+    accounts: setting(z.array(account(surroundings), { error: 'a list of accounts' }), [], {
+      description:
+        'Further Plivo accounts and subaccounts, each with credentials and rate of its own',
+      defaultText: 'none',
+    }),
+    publicUrl: optional(httpUrl(), {
+      env: 'PUBLIC_URL',
+      description: "How Plivo reaches this gateway; without it Plivo's webhooks are not believed",
+    }),
+    dataDir: setting(folder(surroundings, 'a folder for what must outlive the process'), './data', {
+      env: 'DATA_DIR',
+      flag: '--data-dir',
+      description:
+        'Folder where hang-ups are kept until Plivo confirms them; one gateway to a folder',
+      leads: true,
+    }),
     shards: setting(shards(), 'auto', {
       env: 'SHARDS',
       flag: '--shards',
@@ -151,6 +217,29 @@ export const gatewaySchema = (directory: string) =>
     drain: section({
       timeout: setting(duration(0, 24 * hourMs, '300s'), '300s', {
         description: 'How long calls may go on after SIGTERM',
+      }),
+    }).prefault({}),
+    hangup: section({
+      lostStreamGrace: setting(duration(secondMs, 600 * secondMs, '30s'), '30s', {
+        description: 'How long a broken stream may take to come back before its call is hung up',
+      }),
+      giveUpAfter: setting(duration(secondMs, 24 * hourMs, '1h'), '1h', {
+        description: 'How long a hang-up is tried; then it is kept as failed',
+      }),
+      fsync: setting(choice(fsyncs), 'never', {
+        description: '`tick`: a hang-up also outlives a power cut; slower',
+      }),
+      connections: setting(wholeNumber(1, 64), 16, {
+        description: "Connections to each account's API",
+      }),
+      pipelining: setting(wholeNumber(1, 16), 1, {
+        description: 'Requests under way on one connection',
+      }),
+      tick: setting(duration(5, secondMs, '50ms'), '50ms', {
+        description: 'How often due hang-ups are gathered and sent',
+      }),
+      requests: setting(wholeNumber(0, 10_000), 300, {
+        description: "Requests in any 5 s and account, Plivo's limit; 0 is none",
       }),
     }).prefault({}),
     log: section({
@@ -178,6 +267,7 @@ export const gatewaySchema = (directory: string) =>
       },
     ),
   });
+};
 
 export type ParsedConfig = z.output<ReturnType<typeof gatewaySchema>>;
 
@@ -197,6 +287,8 @@ export interface Setting {
   readonly default: string | undefined;
   readonly description: string;
   readonly hidden: boolean;
+  /** See `SettingNotes`. A value that was read already is read as itself. */
+  readonly leads: boolean;
   /** Checks a value that came as it would stand in the file. */
   readonly kind: z.ZodType;
 }
@@ -212,6 +304,7 @@ function collect(kind: z.core.$ZodType, path: string, found: Setting[]): void {
       default: notes.defaultText ?? value,
       description: notes.description,
       hidden: notes.hidden ?? false,
+      leads: notes.leads ?? false,
       kind: kind as z.ZodType,
     });
   }
@@ -227,8 +320,11 @@ function collect(kind: z.core.$ZodType, path: string, found: Setting[]): void {
 }
 
 /** Every setting, in the order of the schema above. */
-export const settings: readonly Setting[] = (() => {
+export function settingsIn(surroundings: Surroundings): readonly Setting[] {
   const found: Setting[] = [];
-  collect(gatewaySchema('.'), '', found);
+  collect(gatewaySchema(surroundings), '', found);
   return found;
-})();
+}
+
+/** For their names and texts. */
+export const settings = settingsIn({ directory: '.', environment: {} });

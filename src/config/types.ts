@@ -38,6 +38,9 @@ export interface RouteConfig {
   readonly handler: HandlerSource;
   /** Of the audio that the handler hears and plays, Hz. */
   readonly sampleRate: AudioRate;
+  /** Name of the account whose calls these are; absent: that of `start.accountId`. */
+  readonly account?: string;
+  readonly onStreamLost: LostStreamPolicy;
 }
 
 /** Absolute paths of PEM files that could be read when the configuration was. */
@@ -56,6 +59,40 @@ export interface PlivoConfig {
   readonly apiUrl: string;
   /** Absent: the gateway cannot hang up, it can only close sockets. */
   readonly credentials: PlivoCredentials | undefined;
+}
+
+/** Name of the account of the `plivo` section. */
+export const defaultAccount = 'default';
+
+/** An account or subaccount whose calls may be hung up. */
+export interface AccountConfig {
+  /** A metric label: `[a-z0-9_-]{1,40}`; `defaultAccount` for that of the `plivo` section. */
+  readonly name: string;
+  readonly credentials: PlivoCredentials;
+  /** Without a trailing slash. */
+  readonly apiUrl: string;
+}
+
+/** When a hang-up counts as kept: once it is written, or once the disk has it. */
+export const fsyncs = ['never', 'tick'] as const;
+export type Fsync = (typeof fsyncs)[number];
+
+/** What becomes of a call whose stream broke and did not come back. */
+export const lostStreamPolicies = ['hangup', 'leave'] as const;
+export type LostStreamPolicy = (typeof lostStreamPolicies)[number];
+
+export interface HangupConfig {
+  readonly lostStreamGraceMs: number;
+  /** From when a hang-up is due; then it is kept as failed. */
+  readonly giveUpMs: number;
+  readonly fsync: Fsync;
+  /** To the API of one account. */
+  readonly connections: number;
+  /** Requests under way on one connection. */
+  readonly pipelining: number;
+  readonly tickMs: number;
+  /** Requests in 5 s and account; 0: no limit. */
+  readonly requestsMax: number;
 }
 
 /** Time between a session and the caller's ear. */
@@ -83,6 +120,13 @@ export interface GatewayConfig {
   readonly admin: { readonly host: string; readonly port: number };
   readonly tls: TlsConfig | undefined;
   readonly plivo: PlivoConfig;
+  /** All accounts, that of the `plivo` section first. Empty: calls can only be closed, not hung up. */
+  readonly accounts: readonly AccountConfig[];
+  readonly hangup: HangupConfig;
+  /** Absolute; hang-ups and the lock are kept in it. It need not exist. */
+  readonly dataDir: string;
+  /** How Plivo reaches this gateway, without a trailing slash; needed to check its signatures. */
+  readonly publicUrl: string | undefined;
   readonly shardCount: number;
   readonly limits: {
     /** Live calls; above it upgrades are refused. */

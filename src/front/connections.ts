@@ -35,6 +35,8 @@ export class Connection {
   closeAtMs = Number.POSITIVE_INFINITY;
   /** The hang-up queue has it, and has not settled it. */
   hangupAsked = false;
+  /** A webhook of Plivo's said that the call, or its stream, ended as it should. */
+  endedAtPlivo = false;
   /** When the last ping left, and whether its pong is still to come. */
   pingedAtMs = Number.NEGATIVE_INFINITY;
   pongDue = false;

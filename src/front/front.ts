@@ -35,9 +35,12 @@ export interface FrontEvents {
   ended(connection: Connection, reason: EndReason): void;
   refused(reason: Refusal): void;
   /** End the call at Plivo, in `inMs` at the latest. */
-  hangup(callId: string, reason: EndReason, inMs: number): void;
+  hangup(connection: Connection, reason: EndReason, inMs: number): void;
   /** Never rejects. */
-  transfer(callId: string, url: string): Promise<{ readonly ok: boolean; readonly detail: string }>;
+  transfer(
+    connection: Connection,
+    url: string,
+  ): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }
 
 export interface FrontOptions {
@@ -118,10 +121,11 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   closed(connection: Connection, code: number): void {
-    const reason = connection.endReason ?? closedReason(code);
+    const usual = connection.endedAtPlivo ? 'stream-closed' : closedReason(code);
+    const reason = connection.endReason ?? usual;
     connection.ends(reason);
     // Nothing more will be heard: a hang-up that waited for the last word is due now.
-    if (connection.hangupAsked) this.#events.hangup(connection.callId, reason, 0);
+    if (connection.hangupAsked) this.#events.hangup(connection, reason, 0);
     if (connection.shard.open) {
       this.#ingress.lifeSurely(connection, RecordKind.Closed, { reason, code });
     } else this.ended(connection);
@@ -189,7 +193,7 @@ export class Front implements SocketEvents, ShardRequests {
     const inMs = connection.socket === undefined ? 0 : body.inMs;
     // Plivo closes the socket when the call is hung up. If its API fails, the caller is not kept in silence for it.
     connection.closeAtMs = performance.now() + inMs + closeUnsettledMs;
-    this.#events.hangup(body.callId, reason, inMs);
+    this.#events.hangup(connection, reason, inMs);
   }
 
   close(connection: Connection, body: EndBody): void {
@@ -204,7 +208,7 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   transfer(connection: Connection, { url }: TransferBody): void {
-    void this.#events.transfer(connection.callId, url).then((result) => {
+    void this.#events.transfer(connection, url).then((result) => {
       if (connection.socket === undefined) return;
       if (result.ok) {
         connection.ends('app-transfer');
@@ -236,6 +240,20 @@ export class Front implements SocketEvents, ShardRequests {
     else this.#end(connection, reason);
   }
 
+  /** Plivo said that the call is over: its socket will close, however it does. */
+  callEnded(callId: string): void {
+    const connection = this.connections.byCallId(callId);
+    if (connection === undefined) return;
+    connection.endedAtPlivo = true;
+    connection.closeAtMs = Math.min(connection.closeAtMs, performance.now() + closeAfterHangupMs);
+  }
+
+  /** Plivo said that the stream ended on purpose: however its socket closes, it is not lost. */
+  streamStopped(callId: string, streamId: string): void {
+    const connection = this.connections.byCallId(callId);
+    if (connection?.streamId === streamId) connection.endedAtPlivo = true;
+  }
+
   /** An operator ends a call at once; false if there is no such call here. */
   hangupCall(callId: string): boolean {
     const connection = this.connections.byCallId(callId);
@@ -243,7 +261,7 @@ export class Front implements SocketEvents, ShardRequests {
     if (connection.ends('operator')) {
       this.#ingress.lifeSurely(connection, RecordKind.End, { reason: 'operator' });
     }
-    this.#events.hangup(callId, 'operator', 0);
+    this.#events.hangup(connection, 'operator', 0);
     return true;
   }
 
@@ -270,7 +288,7 @@ export class Front implements SocketEvents, ShardRequests {
 
   #hangUpAndEnd(connection: Connection, reason: EndReason): void {
     connection.ends(reason);
-    if (connection.callId !== '') this.#events.hangup(connection.callId, reason, 0);
+    if (connection.callId !== '') this.#events.hangup(connection, reason, 0);
     this.#end(connection, reason);
   }
 

@@ -9,8 +9,17 @@ import type {
 import { type GatewayConfig, streamPaths } from '../config/types.js';
 import { GatewayError } from '../errors.js';
 import { payloadBytesMax, socketIdleSeconds } from '../limits.js';
+import type { SignedMethod } from '../plivo/signature.js';
+import { webhookBodyBytesMax } from '../plivo/webhook.js';
 import type { Admission } from './admission.js';
 import type { Connection, SocketData } from './connections.js';
+import {
+  type WebhookKind,
+  type WebhookStatus,
+  type Webhooks,
+  webhookHeaders,
+  webhookKinds,
+} from './webhooks.js';
 
 /** The library's DISABLED, which its types do not export as a value. */
 const compressionDisabled = 0;
@@ -29,17 +38,32 @@ export interface SocketEvents {
 
 type ServerConfig = Pick<GatewayConfig, 'host' | 'port' | 'tls'>;
 
-/** The public listener: WebSocket routes, each a line into the events. */
+/** What a webhook is answered with; Plivo looks at the status alone. */
+const webhookAnswers: Readonly<Record<WebhookStatus, readonly [status: string, text: string]>> = {
+  200: ['200 OK', 'ok'],
+  400: ['400 Bad Request', 'no CallUUID in it'],
+  403: ['403 Forbidden', 'not signed by Plivo for an account of this gateway'],
+  413: ['413 Content Too Large', 'more than a webhook of Plivo holds'],
+};
+
+/** The public listener: WebSocket routes and webhooks, each a line into the events. */
 export class Server {
   readonly #native: typeof native;
   readonly #config: ServerConfig;
   readonly #events: SocketEvents;
+  readonly #webhooks: Webhooks | undefined;
   #listening: us_listen_socket | undefined;
 
-  constructor(library: typeof native, config: ServerConfig, events: SocketEvents) {
+  constructor(
+    library: typeof native,
+    config: ServerConfig,
+    events: SocketEvents,
+    webhooks?: Webhooks,
+  ) {
     this.#native = library;
     this.#config = config;
     this.#events = events;
+    this.#webhooks = webhooks;
   }
 
   /**
@@ -77,6 +101,7 @@ export class Server {
   #app(): native.TemplatedApp {
     const app = this.#bareApp();
     for (const path of streamPaths) app.ws<SocketData>(path, this.#behavior(path));
+    if (this.#webhooks !== undefined) this.#addWebhooks(app, this.#webhooks);
     app.any('/*', (response, request) => this.#notFound(response, request));
     return app;
   }
@@ -92,6 +117,15 @@ export class Server {
         `cannot use the certificate ${tls.certFile} with the key ${tls.keyFile}: not PEM, or not a pair`,
         { cause: thrown },
       );
+    }
+  }
+
+  #addWebhooks(app: native.TemplatedApp, webhooks: Webhooks): void {
+    for (const kind of webhookKinds) {
+      const take = (method: SignedMethod) => (response: HttpResponse, request: HttpRequest) =>
+        takeWebhook(webhooks, kind, method, response, request);
+      app.get(`/${kind}`, take('GET'));
+      app.post(`/${kind}`, take('POST'));
     }
   }
 
@@ -174,5 +208,50 @@ function refuse(
     }
     response.writeHeader('Content-Type', 'text/plain');
     response.end(`${refusal.text}\n`);
+  });
+}
+
+/** The request is gone when this returns, so all that is needed of it is copied. */
+function takeWebhook(
+  webhooks: Webhooks,
+  kind: WebhookKind,
+  method: SignedMethod,
+  response: HttpResponse,
+  request: HttpRequest,
+): void {
+  const path = request.getUrl();
+  const query = request.getQuery() ?? '';
+  const headers = Object.fromEntries(webhookHeaders.map((name) => [name, request.getHeader(name)]));
+  readBody(response, webhookBodyBytesMax, (body) => {
+    const [status, text] =
+      webhookAnswers[webhooks.answer(kind, { method, path, query, headers, body })];
+    response.cork(() => {
+      response.writeStatus(status);
+      response.writeHeader('Content-Type', 'text/plain');
+      response.end(`${text}\n`);
+    });
+  });
+}
+
+/** Calls back once: with the whole body, or with more than the bound as soon as there is more. Not if it broke off. */
+function readBody(
+  response: HttpResponse,
+  bytesMax: number,
+  done: (body: Uint8Array) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let over = false;
+  response.onAborted(() => {
+    over = true;
+  });
+  response.onData((chunk, isLast) => {
+    if (over) return;
+    bytes += chunk.byteLength;
+    // The library takes the chunk back, so it is copied.
+    chunks.push(Buffer.from(new Uint8Array(chunk)));
+    if (!isLast && bytes <= bytesMax) return;
+    over = true;
+    done(Buffer.concat(chunks));
   });
 }

@@ -1,234 +1,358 @@
-import { errorText, GatewayError } from '../errors.js';
-import {
-  hangupGiveUpMs,
-  hangupPendingMax,
-  hangupTickMs,
-  restConnections,
-  restRequestsMax,
-  restWindowMs,
-  retryDelayMsMax,
-  retryDelayMsMin,
-  transferWaitMs,
-} from '../limits.js';
+import type { AccountConfig, HangupConfig, RouteConfig } from '../config/types.js';
+import { errorText } from '../errors.js';
+import { hangupFailedMax, hangupPendingMax } from '../limits.js';
 import type { Log } from '../log.js';
-import { hangupVerdict } from '../plivo/rest.js';
+import { Account, type TransferResult } from './account.js';
+import type { FailedIntent, HangupStore, Intent } from './intent.js';
+import type { HangupOutcome, RequestOutcome } from './outcome.js';
+import { Pending, PendingState } from './pending.js';
 import type { PlivoClient } from './plivo-client.js';
-import { SlidingWindow } from './window.js';
 
-/** How an intent was settled; a metric label. */
-export const hangupOutcomes = [
-  'confirmed',
-  'already-ended',
-  'refused',
-  'gave-up',
-  'no-credentials',
-  'queue-full',
-] as const;
-export type HangupOutcome = (typeof hangupOutcomes)[number];
-
-/** A promise that a call will be ended at Plivo. */
-interface Intent {
+/** A wish to end a call. */
+export interface HangupRequest {
   readonly callId: string;
+  /** Empty if `start` named none. */
+  readonly accountId: string;
+  readonly route: string;
+  /** An end reason. */
   readonly reason: string;
-  /** When the first request was sent; giving up counts from there. */
-  firstTriedMs: number;
-  /** Not before, in `performance.now()`. */
-  dueMs: number;
-  attempts: number;
-  inFlight: boolean;
+  readonly inMs: number;
+  /** For a lost stream: behind all others. */
+  readonly speculative: boolean;
 }
 
-export interface TransferResult {
-  readonly ok: boolean;
-  /** Why not, for a log line. */
-  readonly detail: string;
+/** An intent as an operator sees it. */
+export interface HangupView {
+  readonly callId: string;
+  readonly state: 'pending' | 'in-flight' | 'failed';
+  /** Name of the account; empty if none fits. */
+  readonly account: string;
+  readonly reason: string;
+  readonly speculative: boolean;
+  readonly requestedAt: string;
+  readonly ageSeconds: number;
+  readonly attempts: number;
+  readonly lastAnswer: string;
 }
 
-/** Whoever ends calls at Plivo. The one below keeps its intents in memory. */
-export interface HangupQueue {
-  /** Asks for a call to be hung up in `inMs`; asking again makes it due earlier, never a second request. */
-  submit(callId: string, reason: string, inMs: number): void;
-  /** Intents not yet settled. */
-  readonly pending: number;
-  /** Makes all due, waits until nothing is pending, or for `deadlineMs`; answers how many are left. */
-  drain(deadlineMs: number): Promise<number>;
-  close(): Promise<void>;
+export interface HangupEvents {
+  /** `seconds` from when it was due. */
+  settled(intent: Intent, outcome: HangupOutcome, seconds: number): void;
+  requested(outcome: RequestOutcome): void;
 }
+
+export interface HangupParts {
+  readonly accounts: readonly { readonly config: AccountConfig; readonly client: PlivoClient }[];
+  readonly routes: readonly Pick<RouteConfig, 'name' | 'account'>[];
+  readonly settings: HangupConfig;
+  readonly store: HangupStore;
+  readonly log: Log;
+  readonly events: HangupEvents;
+}
+
+const keptAsFailed: ReadonlySet<HangupOutcome> = new Set(['gave-up', 'refused', 'no-account']);
 
 /**
- * Ends calls through Plivo's REST API: one intent per call, dispatched in ticks under the account's rate, tried again
- * on network errors, 429 and 5xx with growing pauses. 204 and 404 are success.
+ * Ends calls through Plivo's REST API. An intent is one per call, counts once it is written, and outlives the process
+ * until Plivo has confirmed it, or an operator dropped it.
  */
-export class HangupDispatcher implements HangupQueue {
-  readonly #client: PlivoClient;
+export class HangupDispatcher {
+  readonly accounts: readonly Account[];
+  readonly store: HangupStore;
+  readonly #accountOfRoute = new Map<string, Account>();
   readonly #log: Log;
-  readonly #settled: (callId: string, outcome: HangupOutcome, reason: string) => void;
-  readonly #attempted: () => void;
-  readonly #intents = new Map<string, Intent>();
-  readonly #window = new SlidingWindow(restRequestsMax, restWindowMs);
-  #inFlight = 0;
-  /** Nothing is sent before this: Plivo said so. */
-  #pausedUntilMs = 0;
+  readonly #events: HangupEvents;
+  readonly #tickMs: number;
+  readonly #pending = new Map<string, Pending>();
+  readonly #failed = new Map<string, FailedIntent>();
+  /** Not yet written; all of one turn are written at once. */
+  #fresh: Pending[] = [];
   #ticker: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(
-    client: PlivoClient,
-    log: Log,
-    events: {
-      settled(callId: string, outcome: HangupOutcome, reason: string): void;
-      attempted(): void;
-    },
-  ) {
-    this.#client = client;
+  constructor({ accounts, routes, settings, store, log, events }: HangupParts) {
+    this.store = store;
     this.#log = log;
-    this.#settled = events.settled;
-    this.#attempted = events.attempted;
+    this.#events = events;
+    this.#tickMs = settings.tickMs;
+    const settled = (pending: Pending, outcome: HangupOutcome) => this.#settle(pending, outcome);
+    const requested = (outcome: RequestOutcome) => events.requested(outcome);
+    this.accounts = accounts.map(
+      ({ config, client }) => new Account(config, client, settings, { settled, requested }, log),
+    );
+    for (const { name, account } of routes) {
+      const named = this.accounts.find((other) => other.name === account);
+      if (named !== undefined) this.#accountOfRoute.set(name, named);
+    }
   }
 
+  /** Intents not yet settled. */
   get pending(): number {
-    return this.#intents.size;
+    return this.#pending.size;
   }
 
-  submit(callId: string, reason: string, inMs: number): void {
+  get failed(): number {
+    return this.#failed.size;
+  }
+
+  get oldestSeconds(): number {
+    let oldest = Date.now();
+    for (const { intent } of this.#pending.values()) oldest = Math.min(oldest, intent.requestedAt);
+    return (Date.now() - oldest) / 1_000;
+  }
+
+  /** Takes up what an earlier process left; it may have used the whole rate just now. */
+  recover(): void {
+    const { intents, failed } = this.store.recovered;
+    for (const intent of failed.values()) this.#failed.set(intent.callId, intent);
+    const recovered = [...intents.values()];
+    if (recovered.length === 0) return;
+    this.#log.warn({ hangups: recovered.length }, 'hang-ups of an earlier process are taken up');
+    for (const { window } of this.accounts) window.fill(performance.now());
+    for (const intent of recovered) {
+      const pending = new Pending(intent);
+      this.#pending.set(intent.callId, pending);
+      this.#place(pending);
+    }
+    this.#pump();
+  }
+
+  /** Asks for a call to be hung up; asking again makes it due earlier, never a second request. */
+  submit(request: HangupRequest): void {
     if (this.#isClosed) return;
-    const nowMs = performance.now();
-    const known = this.#intents.get(callId);
-    if (known !== undefined) {
-      // After a failed request its back-off stands.
-      if (known.attempts === 0) known.dueMs = Math.min(known.dueMs, nowMs + inMs);
-    } else if (this.#intents.size >= hangupPendingMax) {
-      this.#settle(callId, 'queue-full', { reason });
-      return;
-    } else {
-      const dueMs = nowMs + inMs;
-      const fresh = { attempts: 0, inFlight: false, firstTriedMs: 0 };
-      this.#intents.set(callId, { callId, reason, dueMs, ...fresh });
+    const { callId, inMs, speculative } = request;
+    const known = this.#pending.get(callId);
+    if (known !== undefined) this.#hasten(known, inMs, speculative);
+    else {
+      const { accountId, route, reason } = request;
+      const requestedAt = Date.now();
+      const notBefore = requestedAt + Math.max(0, inMs);
+      this.#accept(
+        new Pending({ callId, accountId, route, reason, speculative, requestedAt, notBefore }),
+        inMs > 0,
+      );
     }
-    this.#ticker ??= setInterval(() => this.#tick(), hangupTickMs);
-    if (inMs <= 0) this.#tick();
+    this.#ticker ??= setInterval(() => this.#pump(), this.#tickMs);
   }
 
-  /**
-   * Hands a call over, under the same rate as the hang-ups and never tried again: whoever asked decides. Never rejects.
-   */
-  async transfer(callId: string, url: string): Promise<TransferResult> {
-    const untilMs = performance.now() + transferWaitMs;
-    while (!this.#mayAsk(performance.now())) {
-      if (performance.now() > untilMs) return { ok: false, detail: 'no room within the rate' };
-      await new Promise((resolve) => setTimeout(resolve, hangupTickMs));
+  #hasten(known: Pending, inMs: number, speculative: boolean): void {
+    const changesKind = known.intent.speculative && !speculative;
+    if (changesKind) {
+      known.intent = { ...known.intent, speculative };
+      this.store.append({ type: 'hangup', ...known.intent });
     }
+    const isMoved = known.hasten(performance.now() + Math.max(0, inMs)) || changesKind;
+    if (!isMoved || known.state === PendingState.Writing) return;
+    if (known.state === PendingState.InFlight) return;
+    this.#place(known);
+    if (inMs <= 0) this.#pump();
+  }
+
+  #accept(pending: Pending, isEarly: boolean): void {
+    const { callId } = pending.intent;
+    const refusal = this.#refusal(pending);
+    // Whoever asks before it is due, for the last word's sake, asks again when it is.
+    if (refusal !== undefined) return isEarly ? undefined : this.#refuse(pending, refusal);
+    this.#failed.delete(callId);
+    this.#pending.set(callId, pending);
+    this.store.append({ type: 'hangup', ...pending.intent });
+    if (this.#fresh.push(pending) > 1) return;
+    void this.store.written().then(() => this.#accepted());
+  }
+
+  #refusal(pending: Pending): HangupOutcome | undefined {
+    if (this.#pending.size >= hangupPendingMax) return 'queue-full';
+    const [account] = this.accounts;
+    if (account === undefined) return 'no-credentials';
     try {
-      const { status, text, retryAfterMs } = await this.#client.transfer(callId, url);
-      if (status === 429) this.#pause(retryAfterMs ?? retryDelayMsMin);
-      const ok = status >= 200 && status < 300;
-      return { ok, detail: ok ? '' : `status ${status}: ${text}` };
+      account.check(pending.intent.callId);
+      return undefined;
     } catch (thrown) {
-      return { ok: false, detail: errorText(thrown) };
+      pending.lastAnswer = errorText(thrown);
+      return 'refused';
     }
   }
 
-  #mayAsk(nowMs: number): boolean {
-    return nowMs >= this.#pausedUntilMs && this.#window.take(nowMs);
+  /** Written: now they are promises. */
+  #accepted(): void {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const pending of fresh) {
+      if (pending.state === PendingState.Writing) this.#place(pending);
+    }
+    this.#pump();
   }
 
-  /** Forgets an intent whose request has not left: the call goes on elsewhere. */
-  withdraw(callId: string): void {
-    if (this.#intents.get(callId)?.inFlight === false) this.#intents.delete(callId);
+  #place(pending: Pending): void {
+    const account = this.#accountOf(pending.intent);
+    if (account !== undefined) return account.add(pending);
+    const { accountId } = pending.intent;
+    pending.lastAnswer = `no account of this gateway has the Auth ID ${JSON.stringify(accountId)}`;
+    this.#settle(pending, 'no-account');
   }
 
+  /** The wrong one would answer 404, as for a call that is over. */
+  #accountOf({ route, accountId }: Pick<Intent, 'route' | 'accountId'>): Account | undefined {
+    const ofRoute = this.#accountOfRoute.get(route);
+    if (ofRoute !== undefined) return ofRoute;
+    if (this.accounts.length === 1) return this.accounts[0];
+    return this.accounts.find(({ authId }) => authId === accountId);
+  }
+
+  #pump(): void {
+    if (this.#pending.size === 0) {
+      clearInterval(this.#ticker);
+      this.#ticker = undefined;
+      return;
+    }
+    if (this.#isClosed) return;
+    this.#ticker ??= setInterval(() => this.#pump(), this.#tickMs);
+    for (const account of this.accounts) account.pump();
+  }
+
+  /** Hands a call over, under the same rate as the hang-ups and never tried again. Never rejects. */
+  async transfer(
+    call: Pick<Intent, 'callId' | 'route' | 'accountId'>,
+    url: string,
+  ): Promise<TransferResult> {
+    const account = this.#accountOf(call);
+    if (account === undefined) return { ok: false, detail: 'no credentials for this call' };
+    return account.transfer(call.callId, url, this.#tickMs);
+  }
+
+  /** The call goes on: forgets an intent whose request has not left. */
+  withdraw(callId: string, only: { readonly speculative: boolean } | 'any'): void {
+    const pending = this.#pending.get(callId);
+    if (pending === undefined || pending.state === PendingState.InFlight) return;
+    if (only !== 'any' && pending.intent.speculative !== only.speculative) return;
+    this.#settle(pending, 'withdrawn');
+  }
+
+  /** Plivo said that the call is over: no request is needed any more. */
+  callEnded(callId: string): void {
+    const pending = this.#pending.get(callId);
+    if (pending !== undefined && pending.state !== PendingState.InFlight) {
+      this.#settle(pending, 'already-ended');
+    }
+    if (this.#failed.delete(callId)) this.store.append({ type: 'settled', callId });
+  }
+
+  // ---- for operators -------------------------------------------------------------------------------------------
+
+  /** The first `max` of them, failed ones first. */
+  list(max: number): HangupView[] {
+    const views: HangupView[] = [];
+    for (const failed of this.#failed.values()) {
+      if (views.length >= max) return views;
+      views.push(this.#view(failed, 'failed', failed.attempts, failed.lastAnswer));
+    }
+    for (const { intent, state, attempts, lastAnswer } of this.#pending.values()) {
+      if (views.length >= max) return views;
+      const shown = state === PendingState.InFlight ? 'in-flight' : 'pending';
+      views.push(this.#view(intent, shown, attempts, lastAnswer));
+    }
+    return views;
+  }
+
+  #view(
+    intent: Intent,
+    state: HangupView['state'],
+    attempts: number,
+    lastAnswer: string,
+  ): HangupView {
+    const { callId, reason, speculative, requestedAt } = intent;
+    return {
+      callId,
+      state,
+      account: this.#accountOf(intent)?.name ?? '',
+      reason,
+      speculative,
+      requestedAt: new Date(requestedAt).toISOString(),
+      ageSeconds: Math.round((Date.now() - requestedAt) / 100) / 10,
+      attempts,
+      lastAnswer,
+    };
+  }
+
+  /** Tries failed intents again, or only that of one call; answers how many. */
+  retry(callId?: string): number {
+    const chosen = [...this.#failed.values()].filter(
+      (failed) => callId === undefined || failed.callId === callId,
+    );
+    for (const { accountId, route, reason, speculative, ...failed } of chosen) {
+      this.submit({ callId: failed.callId, accountId, route, reason, speculative, inMs: 0 });
+    }
+    return chosen.length;
+  }
+
+  /** Gives an intent up, failed or pending; false if there is none or its request is under way. */
+  drop(callId: string): boolean {
+    const pending = this.#pending.get(callId);
+    if (pending?.state === PendingState.InFlight) return false;
+    if (pending !== undefined) this.#settle(pending, 'dropped');
+    else if (this.#failed.delete(callId)) this.store.append({ type: 'settled', callId });
+    else return false;
+    return true;
+  }
+
+  // ---- endings -------------------------------------------------------------------------------------------------
+
+  /** Makes all due, waits until nothing is pending, or for `deadlineMs`; answers how many are left. */
   async drain(deadlineMs: number): Promise<number> {
     const nowMs = performance.now();
     const untilMs = nowMs + deadlineMs;
     // Their sockets are gone: nothing more will be heard, so there is nothing to wait for.
-    for (const intent of this.#intents.values()) {
-      if (intent.attempts === 0) intent.dueMs = Math.min(intent.dueMs, nowMs);
+    for (const pending of this.#pending.values()) {
+      if (pending.state === PendingState.Waiting && pending.hasten(nowMs)) this.#place(pending);
     }
-    while (this.#intents.size > 0 && performance.now() < untilMs) {
-      await new Promise((resolve) => setTimeout(resolve, hangupTickMs));
+    this.#pump();
+    while (this.#pending.size > 0 && performance.now() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, this.#tickMs));
     }
-    return this.#intents.size;
+    return this.#pending.size;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#ticker);
     this.#ticker = undefined;
-    await this.#client.close();
+    await Promise.all(this.accounts.map((account) => account.close()));
+    await this.store.close();
   }
 
-  #tick(): void {
-    const nowMs = performance.now();
-    if (this.#intents.size === 0) {
-      clearInterval(this.#ticker);
-      this.#ticker = undefined;
-      return;
+  /** Never became a promise. */
+  #refuse(pending: Pending, outcome: HangupOutcome): void {
+    pending.state = PendingState.Settled;
+    this.#tell(pending, outcome);
+  }
+
+  #settle(pending: Pending, outcome: HangupOutcome): void {
+    if (pending.state === PendingState.Settled) return;
+    pending.state = PendingState.Settled;
+    const { intent, attempts, lastAnswer } = pending;
+    this.#pending.delete(intent.callId);
+    if (keptAsFailed.has(outcome)) this.#keepFailed(intent, attempts, lastAnswer);
+    else this.store.append({ type: 'settled', callId: intent.callId });
+    this.#tell(pending, outcome);
+  }
+
+  #keepFailed(intent: Intent, attempts: number, lastAnswer: string): void {
+    const oldest = this.#failed.size >= hangupFailedMax ? this.#failed.keys().next() : undefined;
+    if (oldest?.value !== undefined) {
+      this.#failed.delete(oldest.value);
+      this.store.append({ type: 'settled', callId: oldest.value });
     }
-    for (const intent of this.#intents.values()) {
-      if (this.#inFlight >= restConnections || nowMs < this.#pausedUntilMs) return;
-      if (intent.inFlight || intent.dueMs > nowMs) continue;
-      if (!this.#client.hasCredentials) {
-        this.#settle(intent.callId, 'no-credentials', intent);
-        continue;
-      }
-      if (!this.#mayAsk(nowMs)) return;
-      void this.#attempt(intent);
-    }
+    const failed: FailedIntent = { ...intent, failedAt: Date.now(), attempts, lastAnswer };
+    this.#failed.set(intent.callId, failed);
+    this.store.append({ type: 'failed', ...failed });
   }
 
-  async #attempt(intent: Intent): Promise<void> {
-    intent.inFlight = true;
-    intent.attempts += 1;
-    if (intent.attempts === 1) intent.firstTriedMs = performance.now();
-    this.#inFlight += 1;
-    this.#attempted();
-    try {
-      const answer = await this.#client.hangup(intent.callId);
-      const verdict = hangupVerdict(answer.status);
-      if (verdict !== 'retry') {
-        this.#settle(intent.callId, verdict, {
-          ...intent,
-          status: answer.status,
-          answer: answer.text,
-        });
-      } else {
-        if (answer.status === 429) this.#pause(answer.retryAfterMs ?? retryDelayMsMin);
-        this.#retry(intent, `status ${answer.status}`, answer.retryAfterMs);
-      }
-    } catch (thrown) {
-      const isOurs = thrown instanceof GatewayError;
-      if (isOurs) this.#settle(intent.callId, 'refused', { ...intent, detail: thrown.message });
-      else this.#retry(intent, errorText(thrown), undefined);
-    } finally {
-      intent.inFlight = false;
-      this.#inFlight -= 1;
-    }
-  }
-
-  #pause(ms: number): void {
-    const boundedMs = Math.min(ms, retryDelayMsMax);
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, performance.now() + boundedMs);
-  }
-
-  #retry(intent: Intent, detail: string, retryAfterMs: number | undefined): void {
-    const nowMs = performance.now();
-    if (nowMs - intent.firstTriedMs > hangupGiveUpMs) {
-      this.#settle(intent.callId, 'gave-up', { ...intent, detail });
-      return;
-    }
-    const growing = retryDelayMsMin * 2 ** Math.min(intent.attempts - 1, 10);
-    const jittered = Math.min(retryDelayMsMax, growing) * (0.5 + Math.random() / 2);
-    intent.dueMs = nowMs + Math.max(jittered, Math.min(retryAfterMs ?? 0, retryDelayMsMax));
-    const { callId, attempts } = intent;
-    this.#log.warn({ callId, attempts, detail }, 'hang-up will be tried again');
-  }
-
-  #settle(callId: string, outcome: HangupOutcome, facts: object): void {
-    this.#intents.delete(callId);
-    const { reason, attempts, status, answer, detail } = facts as Record<string, unknown>;
-    const line = { callId, outcome, reason, attempts, status, answer, detail };
-    if (outcome === 'confirmed' || outcome === 'already-ended') this.#log.debug(line, 'hung up');
-    else if (outcome !== 'no-credentials') this.#log.error(line, 'call could not be hung up');
-    this.#settled(callId, outcome, String(reason));
+  #tell({ intent, attempts, lastAnswer, firstDueMs }: Pending, outcome: HangupOutcome): void {
+    const { callId, reason } = intent;
+    const line = { callId, outcome, reason, attempts, detail: lastAnswer };
+    const isFailure = keptAsFailed.has(outcome) || outcome === 'queue-full';
+    if (isFailure) this.#log.error(line, 'call could not be hung up');
+    else if (outcome !== 'no-credentials') this.#log.debug(line, 'hang-up settled');
+    this.#events.settled(intent, outcome, Math.max(0, performance.now() - firstDueMs) / 1_000);
   }
 }

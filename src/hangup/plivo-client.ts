@@ -1,8 +1,7 @@
-import { Pool } from 'undici';
-import type { PlivoConfig } from '../config/types.js';
+import { type Dispatcher, Pool } from 'undici';
 import { GatewayError } from '../errors.js';
 import { restConnections, restTimeoutMs } from '../limits.js';
-import { basicAuthorization, callUrl, transferBody } from '../plivo/rest.js';
+import { basicAuthorization, type Credentials, callUrl, transferBody } from '../plivo/rest.js';
 
 export interface PlivoAnswer {
   readonly status: number;
@@ -12,27 +11,46 @@ export interface PlivoAnswer {
   readonly text: string;
 }
 
-/** Plivo's REST API over a few kept-alive connections: a cold one costs about a second (section 5.3). */
+/** One account at one API. */
+export interface PlivoAccount {
+  /** Without a trailing slash. */
+  readonly apiUrl: string;
+  readonly credentials: Credentials | undefined;
+}
+
+/** A few kept-alive connections to an API: a cold one costs about a second (protocol reference, section 5.3). */
+export function openApiPool(apiUrl: string, connections = restConnections, pipelining = 1): Pool {
+  return new Pool(new URL(apiUrl).origin, {
+    connections,
+    pipelining,
+    headersTimeout: restTimeoutMs,
+    bodyTimeout: restTimeoutMs,
+    connect: { timeout: restTimeoutMs },
+  });
+}
+
+const expiryLookMs = 250;
+const textCharsMax = 200;
+
+/** Plivo's REST API for one account. */
 export class PlivoClient {
-  readonly #config: PlivoConfig;
+  readonly #account: PlivoAccount;
   readonly #pool: Pool;
+  readonly #authorization: string;
+  readonly #exchanges = new Set<Exchange>();
+  #looker: NodeJS.Timeout | undefined;
 
-  constructor(config: PlivoConfig) {
-    this.#config = config;
-    this.#pool = new Pool(new URL(config.apiUrl).origin, {
-      connections: restConnections,
-      pipelining: 1,
-      headersTimeout: restTimeoutMs,
-      bodyTimeout: restTimeoutMs,
-      connect: { timeout: restTimeoutMs },
-    });
+  /** The pool is closed with the client. */
+  constructor(account: PlivoAccount, pool: Pool = openApiPool(account.apiUrl)) {
+    this.#account = account;
+    this.#pool = pool;
+    this.#authorization = account.credentials ? basicAuthorization(account.credentials) : '';
   }
 
-  get hasCredentials(): boolean {
-    return this.#config.credentials !== undefined;
-  }
-
-  /** @throws GatewayError BAD_CALL_ID, MISSING_CREDENTIALS; network errors of undici */
+  /**
+   * @throws GatewayError BAD_CALL_ID, MISSING_CREDENTIALS before a request is made; network errors of undici, and a
+   * plain error after `restTimeoutMs`
+   */
   hangup(callId: string): Promise<PlivoAnswer> {
     return this.#request('DELETE', callId, undefined);
   }
@@ -42,7 +60,14 @@ export class PlivoClient {
     return this.#request('POST', callId, transferBody(url));
   }
 
+  /** @throws GatewayError BAD_CALL_ID if no request can be made for this call */
+  check(callId: string): void {
+    callUrl(this.#account.apiUrl, this.#account.credentials?.authId ?? 'none', callId);
+  }
+
   close(): Promise<void> {
+    clearInterval(this.#looker);
+    this.#looker = undefined;
     return this.#pool.destroy();
   }
 
@@ -51,29 +76,102 @@ export class PlivoClient {
     callId: string,
     body: string | undefined,
   ): Promise<PlivoAnswer> {
-    const { credentials, apiUrl } = this.#config;
+    const { credentials, apiUrl } = this.#account;
     if (credentials === undefined) {
       throw new GatewayError('MISSING_CREDENTIALS', 'set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN');
     }
-    const url = new URL(callUrl(apiUrl, credentials.authId, callId));
-    const answer = await this.#pool.request({
-      method,
-      path: url.pathname,
-      headers: {
-        authorization: basicAuthorization(credentials),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      body: body ?? null,
-      // Hanging up twice is as good as once; without this undici would not queue DELETEs on one connection.
-      idempotent: method === 'DELETE',
-      signal: AbortSignal.timeout(restTimeoutMs),
+    const path = new URL(callUrl(apiUrl, credentials.authId, callId)).pathname;
+    const headers: Record<string, string> = { authorization: this.#authorization };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    // Hanging up twice is as good as once; without `idempotent` undici would not queue DELETEs on one connection.
+    const idempotent = method === 'DELETE';
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(resolve, reject, () => this.#exchanges.delete(exchange));
+      this.#exchanges.add(exchange);
+      this.#looker ??= setInterval(() => this.#expire(), expiryLookMs);
+      this.#pool.dispatch({ method, path, headers, body: body ?? null, idempotent }, exchange);
     });
-    const text = (await answer.body.text()).slice(0, 200);
-    const retryAfter = Number(answer.headers['retry-after']);
-    return {
-      status: answer.statusCode,
-      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined,
-      text,
-    };
   }
+
+  /** One look at all requests now and then costs less than a timer and a signal for each. */
+  #expire(): void {
+    const beforeMs = performance.now() - restTimeoutMs;
+    for (const exchange of this.#exchanges) {
+      if (exchange.startedMs < beforeMs) exchange.expire();
+    }
+    if (this.#exchanges.size > 0) return;
+    clearInterval(this.#looker);
+    this.#looker = undefined;
+  }
+}
+
+/** One request and its answer. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly startedMs = performance.now();
+  readonly #resolve: (answer: PlivoAnswer) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #ended: () => void;
+  #controller: Dispatcher.DispatchController | undefined = undefined;
+  #expired = false;
+  #status = 0;
+  #retryAfterMs: number | undefined = undefined;
+  #text = '';
+
+  constructor(
+    resolve: (answer: PlivoAnswer) => void,
+    reject: (error: Error) => void,
+    ended: () => void,
+  ) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#ended = ended;
+  }
+
+  /** Settles now, also if the request still waits for a connection: it is cut when it gets one. */
+  expire(): void {
+    this.#expired = true;
+    const error = new Error(`no answer within ${restTimeoutMs / 1_000} s`);
+    this.#ended();
+    this.#reject(error);
+    this.#controller?.abort(error);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#expired) controller.abort(new Error('too late'));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = status;
+    this.#retryAfterMs = retryAfterMs(headers['retry-after']);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#text.length < textCharsMax) this.#text += chunk.toString('utf8', 0, textCharsMax);
+  }
+
+  onResponseEnd(): void {
+    this.#ended();
+    this.#resolve({
+      status: this.#status,
+      retryAfterMs: this.#retryAfterMs,
+      text: this.#text.slice(0, textCharsMax),
+    });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#ended();
+    this.#reject(error);
+  }
+}
+
+/** Seconds, or a date (RFC 9110, section 10.2.3). */
+function retryAfterMs(value: string | string[] | undefined): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

@@ -21,11 +21,37 @@ export interface CountSources {
   readonly gauges: {
     readonly calls: () => number;
     readonly connections: () => number;
-    readonly hangupsPending: () => number;
     readonly shardRestarts: () => number;
     readonly draining: () => boolean;
   };
+  readonly hangups: () => HangupCounts;
 }
+
+/** The state of the hang-ups at the moment of a scrape. */
+export interface HangupCounts {
+  readonly pending: number;
+  readonly failed: number;
+  readonly oldestSeconds: number;
+  readonly lostStreams: number;
+  readonly lostStreamsHeld: number;
+  readonly degraded: number;
+  readonly badLines: number;
+  readonly accounts: readonly {
+    readonly name: string;
+    readonly paused: boolean;
+    readonly windowLeft: number;
+  }[];
+}
+
+const hangupGauges: readonly (readonly [string, string, keyof Omit<HangupCounts, 'accounts'>])[] = [
+  ['hangups_pending', 'Hang-ups accepted and not yet settled', 'pending'],
+  ['hangups_failed', 'Hang-ups given up or refused, kept for an operator', 'failed'],
+  ['hangup_oldest_seconds', 'Age of the oldest pending hang-up', 'oldestSeconds'],
+  ['lost_streams', 'Calls whose stream broke, and may come back', 'lostStreams'],
+  ['lost_streams_held', 'Those held because many were lost at once', 'lostStreamsHeld'],
+  ['hangup_store_degraded', '1 while hang-ups are kept in memory only', 'degraded'],
+  ['hangup_journal_bad_lines', 'Unreadable lines found in the journal at start', 'badLines'],
+];
 
 interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
@@ -96,8 +122,21 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
   add('gauge', 'connections_active', 'Open sockets, those without a start included', () =>
     one(gauges.connections()),
   );
-  add('gauge', 'hangups_pending', 'Hang-ups accepted and not yet settled', () =>
-    one(gauges.hangupsPending()),
+  const { hangups } = sources;
+  for (const [name, help, member] of hangupGauges) {
+    add('gauge', name, help, () => one(hangups()[member]));
+  }
+  add('gauge', 'hangup_account_paused', '1 while the API or the credentials fail', () =>
+    hangups().accounts.map(({ name, paused }) => ({
+      labels: { account: name },
+      value: paused ? 1 : 0,
+    })),
+  );
+  add('gauge', 'hangup_window_left', 'Requests that the account may send now', () =>
+    hangups().accounts.map(({ name, windowLeft }) => ({
+      labels: { account: name },
+      value: windowLeft,
+    })),
   );
   add('gauge', 'draining', '1 while the gateway drains', () => one(gauges.draining() ? 1 : 0));
   add('counter', 'shard_restarts_total', 'Shards replaced after their thread died', () =>

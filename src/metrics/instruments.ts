@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type EndReason, endReasonNames, endReasons } from '../errors.js';
 
 /** The closed lists that labels come from. */
@@ -6,6 +6,9 @@ export interface LabelNames {
   readonly routes: readonly string[];
   readonly refusals: readonly string[];
   readonly hangupOutcomes: readonly string[];
+  readonly requestOutcomes: readonly string[];
+  readonly webhookKinds: readonly string[];
+  readonly webhookOutcomes: readonly string[];
   readonly version: string;
 }
 
@@ -17,7 +20,9 @@ export class Instruments {
   readonly unstarted: Counter<'reason'>;
   readonly refusals: Counter<'reason'>;
   readonly hangups: Counter<'outcome'>;
-  readonly hangupAttempts: Counter;
+  readonly hangupRequests: Counter<'outcome'>;
+  readonly hangupTime: Histogram;
+  readonly webhooks: Counter<'kind' | 'outcome'>;
   readonly transfers: Counter<'outcome'>;
 
   constructor(names: LabelNames) {
@@ -53,9 +58,22 @@ export class Instruments {
       labelNames: ['outcome'],
       registers,
     });
-    this.hangupAttempts = new Counter({
-      name: 'plivo_gateway_hangup_attempts_total',
-      help: 'Hang-up requests sent to Plivo, retries included',
+    this.hangupRequests = new Counter({
+      name: 'plivo_gateway_hangup_requests_total',
+      help: 'Hang-up requests sent to Plivo, by status; no-answer: time-out or network error',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.hangupTime = new Histogram({
+      name: 'plivo_gateway_hangup_seconds',
+      help: 'Time from when a hang-up was due until Plivo confirmed it',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600],
+      registers,
+    });
+    this.webhooks = new Counter({
+      name: 'plivo_gateway_webhooks_total',
+      help: 'Webhooks on the public port, by kind and what became of them',
+      labelNames: ['kind', 'outcome'],
       registers,
     });
     this.transfers = new Counter({
@@ -80,7 +98,8 @@ export class Instruments {
   }
 
   /** Every series exists from the start, so that a first event is a step from 0 and not a new series. */
-  #zero({ routes, refusals, hangupOutcomes }: LabelNames): void {
+  #zero(names: LabelNames): void {
+    const { routes, refusals, hangupOutcomes, requestOutcomes, webhookKinds } = names;
     for (const route of routes) {
       this.callsStarted.inc({ route }, 0);
       for (const reason of endReasonNames) {
@@ -90,6 +109,10 @@ export class Instruments {
     for (const reason of endReasonNames) this.unstarted.inc({ reason }, 0);
     for (const reason of refusals) this.refusals.inc({ reason }, 0);
     for (const outcome of hangupOutcomes) this.hangups.inc({ outcome }, 0);
+    for (const outcome of requestOutcomes) this.hangupRequests.inc({ outcome }, 0);
+    for (const kind of webhookKinds) {
+      for (const outcome of names.webhookOutcomes) this.webhooks.inc({ kind, outcome }, 0);
+    }
     for (const outcome of ['ok', 'failed']) this.transfers.inc({ outcome }, 0);
   }
 }

@@ -35,11 +35,12 @@ export function transferBody(url: string): string {
 }
 
 /** What an answer to a hang-up means (sections 5.1, 5.3 and 10, row 18). */
-export type HangupVerdict = 'confirmed' | 'already-ended' | 'retry' | 'refused';
+export type HangupVerdict = 'confirmed' | 'already-ended' | 'retry' | 'unauthorized' | 'refused';
 
 export function hangupVerdict(status: number): HangupVerdict {
   if (status === 200 || status === 202 || status === 204) return 'confirmed';
   if (status === 404) return 'already-ended';
   if (status === 429 || status >= 500) return 'retry';
+  if (status === 401 || status === 403) return 'unauthorized';
   return 'refused';
 }

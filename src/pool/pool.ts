@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { Piscina } from 'piscina';
-import { workerEnvironment } from '../config/environment.js';
 import { errorText, GatewayError } from '../errors.js';
 import { restartDelayMsMax, shardReadyTimeoutMs, startingMax, workerHeapMbMax } from '../limits.js';
 import type { Log } from '../log.js';
@@ -28,6 +27,7 @@ const noBody = new Uint8Array(0);
 export class ShardPool {
   readonly #options: ShardOptions;
   readonly #callsPerShard: number;
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #log: Log;
   readonly #events: PoolEvents;
   readonly #running: Running[] = [];
@@ -39,9 +39,17 @@ export class ShardPool {
   restarts = 0;
   #closing = false;
 
-  constructor(options: ShardOptions, callsPerShard: number, log: Log, events: PoolEvents) {
+  /** `environment` is that of the worker threads. */
+  constructor(
+    options: ShardOptions,
+    callsPerShard: number,
+    environment: Readonly<Record<string, string>>,
+    log: Log,
+    events: PoolEvents,
+  ) {
     this.#options = options;
     this.#callsPerShard = callsPerShard;
+    this.#environment = environment;
     this.#log = log;
     this.#events = events;
   }
@@ -92,7 +100,7 @@ export class ShardPool {
       minThreads: 0,
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
-      env: workerEnvironment(),
+      env: this.#environment,
       resourceLimits: { maxOldGenerationSizeMb: workerHeapMbMax },
       recordTiming: false,
     });

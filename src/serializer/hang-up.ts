@@ -3,7 +3,6 @@ import { errorText, GatewayError } from '../errors.js';
 import { PlivoClient } from '../hangup/plivo-client.js';
 import { SlidingWindow } from '../hangup/window.js';
 import {
-  hangupTickMs,
   restRequestsMax,
   restTimeoutMs,
   restWindowMs,
@@ -31,6 +30,8 @@ export interface HangupResult {
 
 /** From the frame to the result, the last request included. */
 export const hangupBoundMs = 30_000;
+
+const lookMs = 50;
 
 /** Connections and rate of one account, shared by all calls of the process (section 5.3). */
 interface Account {
@@ -73,7 +74,9 @@ async function insist(account: Account, callId: string, lastMs: number): Promise
       status = answer.status;
       detail = `status ${status} ${answer.text}`.trim();
       const outcome = hangupVerdict(status);
-      if (outcome === 'refused') return { outcome, attempts, status, detail };
+      if (outcome === 'refused' || outcome === 'unauthorized') {
+        return { outcome: 'refused', attempts, status, detail };
+      }
       if (outcome !== 'retry') return { outcome, attempts, status, detail: '' };
       pauseMs = Math.max(pauseMs, answer.retryAfterMs ?? 0);
     } catch (thrown) {
@@ -91,7 +94,7 @@ async function insist(account: Account, callId: string, lastMs: number): Promise
 async function isAdmitted({ window }: Account, lastMs: number): Promise<boolean> {
   while (!window.take(performance.now())) {
     if (performance.now() > lastMs) return false;
-    await sleep(hangupTickMs);
+    await sleep(lookMs);
   }
   return true;
 }

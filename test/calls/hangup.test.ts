@@ -60,7 +60,7 @@ describe.concurrent('a hang-up', () => {
     await client.hangUp();
   });
 
-  it.each([400, 401, 403, 405])('that is refused with %i is not tried again', async (status) => {
+  it.each([400, 405])('that is refused with %i is not tried again', async (status) => {
     const { api, gateway } = await opened();
     const client = await gateway.liveCall();
     knownAtPlivo(api, client);
@@ -71,6 +71,21 @@ describe.concurrent('a hang-up', () => {
     await gateway.untilMetric('hangups_total', { outcome: 'refused' }, 1);
     await sleep(700);
     expect(requestsFor(api, client)).toHaveLength(1);
+  });
+
+  it.each([401, 403])('that gets %i pauses the account, and is kept', async (status) => {
+    const { api, gateway } = await opened();
+    const [first, second] = [await gateway.liveCall(), await gateway.liveCall()];
+    for (const client of [first, second]) knownAtPlivo(api, client);
+    api.failNext(1, { status });
+    first.dtmf('1');
+    await gateway.untilMetric('hangup_account_paused', { account: 'default' }, 1);
+    second.dtmf('1');
+    await sleep(700);
+    const page = await gateway.metrics();
+    expect(page.value('hangups_pending')).toBe(2);
+    expect(page.value('hangup_requests_total', { outcome: '401-403' })).toBe(1);
+    expect(api.requests).toHaveLength(1);
   });
 
   it('of very many calls at once stays within 300 requests in 5 s, and reaches all', async () => {

@@ -17,12 +17,14 @@ describe('the environment', () => {
     expect(Object.isFrozen(environment)).toBe(true);
   });
 
-  it('goes to worker threads without anything of the Plivo account', () => {
+  it('goes to worker threads without anything of the Plivo accounts', () => {
     vi.stubEnv('PLIVO_AUTH_ID', 'MA1');
     vi.stubEnv('PLIVO_AUTH_TOKEN', 'secret');
     vi.stubEnv('plivo_anything', 'secret');
+    vi.stubEnv('SALES_TOKEN', 'secret of an account');
     vi.stubEnv('OPENAI_API_KEY', 'of the handler');
-    const environment = workerEnvironment();
+    const environment = workerEnvironment(new Set(['secret of an account']));
+    expect(environment.SALES_TOKEN).toBeUndefined();
     expect(Object.keys(environment).filter((name) => /^plivo_/i.test(name))).toEqual([]);
     expect(environment.OPENAI_API_KEY).toBe('of the handler');
     expect(process.env.PLIVO_AUTH_TOKEN).toBe('secret');

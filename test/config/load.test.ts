@@ -8,13 +8,26 @@ const nothing = { flags: {}, environment: {} };
 
 describe('without any configuration', () => {
   it('has every default and one route that echoes', () => {
-    expect(loadConfig({ ...nothing, cwd: folderWith({}) })).toEqual({
+    const cwd = folderWith({});
+    expect(loadConfig({ ...nothing, cwd })).toEqual({
       file: undefined,
       host: '0.0.0.0',
       port: 8080,
       admin: { host: '127.0.0.1', port: 9464 },
       tls: undefined,
       plivo: { apiUrl: 'https://api.plivo.com', credentials: undefined },
+      accounts: [],
+      hangup: {
+        lostStreamGraceMs: 30_000,
+        giveUpMs: 3_600_000,
+        fsync: 'never',
+        connections: 16,
+        pipelining: 1,
+        tickMs: 50,
+        requestsMax: 300,
+      },
+      dataDir: join(cwd, 'data'),
+      publicUrl: undefined,
       shardCount: autoShards(),
       limits: { calls: 2_000 },
       playout: { leadMs: 200, chunkMs: 20, queueMs: 60_000 },
@@ -28,6 +41,7 @@ describe('without any configuration', () => {
           from: [],
           handler: { kind: 'builtin', name: 'echo' },
           sampleRate: 16_000,
+          onStreamLost: 'hangup',
         },
       ],
     });
@@ -43,6 +57,7 @@ describe('without any configuration', () => {
     expect(configured(yaml)).toEqual({
       ...loadConfig({ ...nothing, cwd }),
       file: expect.stringContaining('gateway.yaml'),
+      dataDir: expect.stringMatching(/data$/),
     });
   });
 
@@ -217,6 +232,7 @@ describe('routes', () => {
         from: ['1555*', '+44*'],
         handler: { kind: 'builtin', name: 'ivr' },
         sampleRate: 16_000,
+        onStreamLost: 'hangup',
       },
     ]);
     expect(configured('routes: [{ handler: echo }]').routes[0]).not.toHaveProperty('path');

@@ -41,6 +41,8 @@ plivo:
   authId: MA1
   authToken: "********"
   apiUrl: https://api.plivo.com
+accounts: []
+dataDir: ${folder}/data
 shards: 3
 limits:
   calls: 2000
@@ -50,6 +52,14 @@ playout:
   queue: 1m
 drain:
   timeout: 90s
+hangup:
+  lostStreamGrace: 30s
+  giveUpAfter: 1h
+  fsync: never
+  connections: 16
+  pipelining: 1
+  tick: 50ms
+  requests: 300
 log:
   level: info
   format: auto
@@ -61,9 +71,11 @@ routes:
       - "+15551234567"
     handler: ${folder}/h.js
     sampleRate: 16000
+    onStreamLost: hangup
   - name: echo
     handler: echo
     sampleRate: 16000
+    onStreamLost: hangup
 `);
   });
 

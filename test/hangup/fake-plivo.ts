@@ -1,7 +1,11 @@
 import { vi } from 'vitest';
-import { HangupDispatcher, type HangupOutcome } from '../../src/hangup/dispatcher.js';
+import type { HangupConfig } from '../../src/config/types.js';
+import { HangupDispatcher, type HangupRequest } from '../../src/hangup/dispatcher.js';
+import type { Entry, HangupStore, Kept } from '../../src/hangup/intent.js';
+import type { HangupOutcome, RequestOutcome } from '../../src/hangup/outcome.js';
 import type { PlivoAnswer, PlivoClient } from '../../src/hangup/plivo-client.js';
 import { openLog } from '../../src/log.js';
+import { callUrl } from '../../src/plivo/rest.js';
 
 type Reply = number | Error | Partial<PlivoAnswer> | Promise<PlivoAnswer>;
 
@@ -9,7 +13,8 @@ type Reply = number | Error | Partial<PlivoAnswer> | Promise<PlivoAnswer>;
 export class FakeClient {
   readonly requests: { readonly callId: string; readonly atMs: number }[] = [];
   readonly replies: Reply[] = [];
-  hasCredentials = true;
+  /** Answers every request, as long as it is set. */
+  always: Reply | undefined = undefined;
   closed = false;
   inFlight = 0;
   inFlightMax = 0;
@@ -22,13 +27,17 @@ export class FakeClient {
     this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
     try {
       if (this.latencyMs > 0) await new Promise((done) => setTimeout(done, this.latencyMs));
-      const reply = await (this.replies.shift() ?? 204);
+      const reply = await (this.replies.shift() ?? this.always ?? 204);
       if (reply instanceof Error) throw reply;
       const answer = typeof reply === 'number' ? { status: reply } : reply;
       return { status: 204, retryAfterMs: undefined, text: '', ...answer };
     } finally {
       this.inFlight -= 1;
     }
+  }
+
+  check(callId: string): void {
+    callUrl('http://127.0.0.1', 'MA', callId);
   }
 
   close(): Promise<void> {
@@ -39,30 +48,98 @@ export class FakeClient {
   timesMs(fromMs: number): number[] {
     return this.requests.map(({ atMs }) => Math.round(atMs - fromMs));
   }
+
+  get callIds(): string[] {
+    return this.requests.map(({ callId }) => callId);
+  }
+}
+
+/** A store that notes what it is given; what is not let through is never written. */
+export class FakeStore implements HangupStore {
+  readonly entries: Entry[] = [];
+  recovered: Kept = { intents: new Map(), failed: new Map(), calls: new Map() };
+  degraded: string | undefined = undefined;
+  /** Set: nothing counts as written until it resolves. */
+  gate: Promise<void> | undefined = undefined;
+
+  append(entry: Entry): void {
+    this.entries.push(entry);
+  }
+
+  written(): Promise<void> {
+    return this.gate ?? Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** `hangup a`, `settled a` and so on, in order. */
+  get lines(): string[] {
+    return this.entries.map(({ type, callId }) => `${type} ${callId}`);
+  }
 }
 
 export const quiet = openLog({ level: 'silent', format: 'json', privacy: 'masked' });
 
-/** A dispatcher over a fake client, in faked time. */
-export function openDispatcher() {
+export const settings: HangupConfig = {
+  lostStreamGraceMs: 30_000,
+  giveUpMs: 3_600_000,
+  fsync: 'never',
+  connections: 16,
+  pipelining: 1,
+  tickMs: 50,
+  requestsMax: 300,
+};
+
+export interface DispatcherOptions {
+  readonly settings?: Partial<HangupConfig>;
+  /** Names and Auth IDs; one, `default`, if not given. */
+  readonly accounts?: readonly { readonly name: string; readonly authId: string }[];
+  readonly routes?: readonly { readonly name: string; readonly account?: string }[];
+  readonly store?: FakeStore;
+}
+
+/** A dispatcher over fake clients, one per account, in faked time. */
+export function openDispatcher(options: DispatcherOptions = {}) {
   vi.useFakeTimers({
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
   });
-  const client = new FakeClient();
+  const accounts = options.accounts ?? [{ name: 'default', authId: 'MADEFAULT' }];
+  const clients = accounts.map(() => new FakeClient());
+  const store = options.store ?? new FakeStore();
   const settled: [callId: string, outcome: HangupOutcome][] = [];
-  let attempts = 0;
-  const dispatcher = new HangupDispatcher(client as unknown as PlivoClient, quiet, {
-    settled: (callId, outcome) => settled.push([callId, outcome]),
-    attempted: () => {
-      attempts += 1;
+  const requested: RequestOutcome[] = [];
+  const dispatcher = new HangupDispatcher({
+    accounts: accounts.map(({ name, authId }, index) => ({
+      config: { name, apiUrl: 'http://127.0.0.1', credentials: { authId, authToken: 'secret' } },
+      client: clients[index] as unknown as PlivoClient,
+    })),
+    routes: options.routes ?? [],
+    settings: { ...settings, ...options.settings },
+    store,
+    log: quiet,
+    events: {
+      settled: ({ callId }, outcome) => settled.push([callId, outcome]),
+      requested: (outcome) => requested.push(outcome),
     },
   });
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+  const submit = (callId: string, inMs = 0, more: Partial<HangupRequest> = {}): void =>
+    dispatcher.submit({
+      ...{ callId, accountId: '', route: 'calls', reason: 'app-end', inMs, speculative: false },
+      ...more,
+    });
+  const startMs = performance.now();
   return {
-    client,
+    client: clients[0]!,
+    clients,
     dispatcher,
+    store,
     settled,
-    startMs: performance.now(),
-    attempts: () => attempts,
-    pass: (ms: number) => vi.advanceTimersByTimeAsync(ms),
+    requested,
+    startMs,
+    pass,
+    submit,
   };
 }

@@ -1,8 +1,11 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlivoApi } from '../../load/plivo-api.js';
-import { HangupDispatcher, type HangupOutcome } from '../../src/hangup/dispatcher.js';
+import { HangupDispatcher } from '../../src/hangup/dispatcher.js';
+import { MemoryStore } from '../../src/hangup/memory-store.js';
+import type { HangupOutcome } from '../../src/hangup/outcome.js';
 import { PlivoClient } from '../../src/hangup/plivo-client.js';
-import { quiet } from './fake-plivo.js';
+import { quiet, settings } from './fake-plivo.js';
 
 const credentials = { authId: 'MAEXAMPLE0000000000A', authToken: 'secret' };
 const api = new PlivoApi(credentials);
@@ -34,11 +37,18 @@ function live(callId: string): string {
 /** Hangs one call up with a dispatcher of its own. */
 function hangUp(callId: string): Promise<HangupOutcome> {
   return new Promise((resolve) => {
-    const dispatcher = new HangupDispatcher(client, quiet, {
-      settled: (_, outcome) => resolve(outcome),
-      attempted: () => {},
+    const config = { name: 'default', apiUrl: api.url, credentials };
+    const dispatcher = new HangupDispatcher({
+      accounts: [{ config, client }],
+      routes: [],
+      // After a 429 an account with a limit waits for a whole window.
+      settings: { ...settings, requestsMax: 0 },
+      store: new MemoryStore('of no use here'),
+      log: quiet,
+      events: { settled: (_, outcome) => resolve(outcome), requested: () => {} },
     });
-    dispatcher.submit(callId, 'app-cancel', 0);
+    const rest = { accountId: '', route: 'calls', reason: 'app-cancel', speculative: false };
+    dispatcher.submit({ callId, inMs: 0, ...rest });
   });
 }
 
@@ -71,7 +81,6 @@ describe('the client', () => {
   it('makes no request without credentials', async () => {
     const poor = new PlivoClient({ apiUrl: api.url, credentials: undefined });
     const before = api.requests.length;
-    expect(poor.hasCredentials).toBe(false);
     await expect(poor.hangup('call-1')).rejects.toMatchObject({ code: 'MISSING_CREDENTIALS' });
     expect(api.requests).toHaveLength(before);
     await poor.close();
@@ -86,6 +95,53 @@ describe('the client', () => {
     });
     expect(await stranger.hangup('x')).toMatchObject({ status: 401, retryAfterMs: undefined });
     await stranger.close();
+  });
+});
+
+describe('an API that does not answer as it should', () => {
+  let server: Server;
+  let client: PlivoClient;
+  let answer: (socket: Socket) => void;
+  beforeAll(async () => {
+    server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', () => answer(socket));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    client = new PlivoClient({ apiUrl: `http://127.0.0.1:${port}`, credentials });
+  });
+  afterAll(async () => {
+    await client.close();
+    server.close();
+  });
+
+  it('is left after five seconds, also if it keeps sending a little', async () => {
+    answer = (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n');
+      const drip = setInterval(() => socket.write('x'), 100);
+      socket.on('close', () => clearInterval(drip));
+    };
+    const fromMs = performance.now();
+    const silent = client.hangup('a');
+    await expect(silent).rejects.toThrow('no answer within 5 s');
+    expect(performance.now() - fromMs).toBeLessThan(6_000);
+  }, 10_000);
+
+  it.each(['\x00\xff\x00garbage\r\n\r\n', 'HTTP/1.1 abc\r\n\r\n', 'HTTP/1.1 204 No'])(
+    'and answers %j makes an error, not a success',
+    async (text) => {
+      answer = (socket) => socket.end(Buffer.from(text, 'latin1'));
+      await expect(client.hangup('a')).rejects.toThrow();
+    },
+  );
+
+  it('has the start of its page quoted, and not all of it', async () => {
+    answer = (socket) => {
+      socket.end(`HTTP/1.1 500 Oh\r\ncontent-length: 100000\r\n\r\n${'x'.repeat(100_000)}`);
+    };
+    const { status, text } = await client.hangup('a');
+    expect([status, text.length]).toEqual([500, 200]);
   });
 });
 

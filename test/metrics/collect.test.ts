@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { registerCounts } from '../../src/metrics/collect.js';
+import { type HangupCounts, registerCounts } from '../../src/metrics/collect.js';
 import { Instruments } from '../../src/metrics/instruments.js';
 import {
   addCounters,
@@ -26,12 +26,18 @@ afterEach(() => {
   }
 });
 
+const noHangups: HangupCounts = {
+  ...{ pending: 0, failed: 0, oldestSeconds: 0, lostStreams: 0, lostStreamsHeld: 0 },
+  ...{ degraded: 0, badLines: 0, accounts: [{ name: 'default', paused: false, windowLeft: 0 }] },
+};
+
 /** A registry over shards that nobody serves. */
 class Scene {
   readonly shards: Shard[] = [];
   readonly front = counterBlock();
   readonly retired = counterBlock();
-  readonly gauges = { calls: 0, connections: 0, pending: 0, restarts: 0, draining: false };
+  readonly gauges = { calls: 0, connections: 0, restarts: 0, draining: false };
+  hangups = noHangups;
   readonly registry = new Registry();
 
   constructor(shardCount: number) {
@@ -42,10 +48,10 @@ class Scene {
       gauges: {
         calls: () => this.gauges.calls,
         connections: () => this.gauges.connections,
-        hangupsPending: () => this.gauges.pending,
         shardRestarts: () => this.gauges.restarts,
         draining: () => this.gauges.draining,
       },
+      hangups: () => this.hangups,
     });
   }
 
@@ -87,6 +93,9 @@ describe('the metrics of the shards', () => {
       routes: ['echo', 'a-b'],
       refusals: ['full'],
       hangupOutcomes: ['confirmed'],
+      requestOutcomes: ['2xx'],
+      webhookKinds: ['hangup'],
+      webhookOutcomes: ['accepted'],
       version: '1.2.3',
     });
     const { registry } = instruments;
@@ -96,10 +105,10 @@ describe('the metrics of the shards', () => {
       gauges: {
         calls: () => 0,
         connections: () => 0,
-        hangupsPending: () => 0,
         shardRestarts: () => 0,
         draining: () => false,
       },
+      hangups: () => noHangups,
     });
     instruments.ended('echo', 'app-end', true);
     const families = parseExposition(await registry.metrics());
@@ -184,11 +193,18 @@ describe('the metrics of the shards', () => {
 
   it('show what the gauges say at the moment of the scrape', async () => {
     const scene = new Scene(1);
-    Object.assign(scene.gauges, { calls: 3, connections: 4, pending: 5, restarts: 6 });
+    Object.assign(scene.gauges, { calls: 3, connections: 4, restarts: 6 });
+    scene.hangups = {
+      ...scene.hangups,
+      pending: 5,
+      accounts: [{ name: 'tenant', paused: true, windowLeft: 7 }],
+    };
     scene.gauges.draining = true;
     expect(await scene.value('calls_active')).toBe(3);
     expect(await scene.value('connections_active')).toBe(4);
     expect(await scene.value('hangups_pending')).toBe(5);
+    expect(await scene.value('hangup_account_paused', { account: 'tenant' })).toBe(1);
+    expect(await scene.value('hangup_window_left', { account: 'tenant' })).toBe(7);
     expect(await scene.value('shard_restarts_total')).toBe(6);
     expect(await scene.value('draining')).toBe(1);
     scene.gauges.calls = 0;

@@ -96,7 +96,8 @@ describe('an answer to a hang-up', () => {
     ['confirmed', [200, 202, 204]],
     ['already-ended', [404]],
     ['retry', [429, 500, 502, 503, 504, 599]],
-    ['refused', [201, 207, 301, 302, 400, 401, 403, 405, 409, 422]],
+    ['unauthorized', [401, 403]],
+    ['refused', [201, 207, 301, 302, 400, 405, 409, 422]],
   ] as const)('is %s for the statuses %j', (verdict, statuses) => {
     for (const status of statuses)
       expect([status, hangupVerdict(status)]).toEqual([status, verdict]);

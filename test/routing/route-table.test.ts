@@ -9,6 +9,7 @@ function route(criteria: Partial<Pick<RouteConfig, 'path' | 'to' | 'from'>>): Ro
     from: [],
     handler: { kind: 'builtin', name: 'echo' },
     sampleRate: 16_000,
+    onStreamLost: 'hangup',
     ...criteria,
   };
 }

@@ -1,0 +1,31 @@
+import type { Intent } from './intent.js';
+
+export const PendingState = { Writing: 0, Waiting: 1, Ready: 2, InFlight: 3, Settled: 4 } as const;
+export type PendingState = (typeof PendingState)[keyof typeof PendingState];
+
+/** An intent on its way, in memory. Times are of `performance.now()`. */
+export class Pending {
+  intent: Intent;
+  state: PendingState = PendingState.Writing;
+  /** Not to be sent earlier; grows with failures. */
+  dueMs: number;
+  /** When it was due for the first time: giving up and the metric count from here. */
+  firstDueMs: number;
+  attempts = 0;
+  lastAnswer = '';
+
+  constructor(intent: Intent) {
+    this.intent = intent;
+    this.dueMs = performance.now() + Math.max(0, intent.notBefore - Date.now());
+    // One that is overdue from an earlier process keeps its age.
+    this.firstDueMs = performance.now() + (intent.notBefore - Date.now());
+  }
+
+  /** Due now, if it was not tried yet: after a failed request its back-off stands. */
+  hasten(nowMs: number): boolean {
+    if (this.attempts > 0 || this.dueMs <= nowMs) return false;
+    this.dueMs = nowMs;
+    this.firstDueMs = nowMs;
+    return true;
+  }
+}
