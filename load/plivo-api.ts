@@ -24,6 +24,15 @@ export interface ApiFault {
   readonly delayMs?: number;
   /** Breaks the connection instead of answering. */
   readonly reset?: boolean;
+  /** Answers nothing, and keeps the connection open. */
+  readonly silent?: boolean;
+  /** Answers with bytes that are no HTTP. */
+  readonly garbage?: boolean;
+}
+
+export interface PlivoApiOptions {
+  /** Every call id is of a live call, until it is hung up. */
+  readonly everyCall?: boolean;
 }
 
 export interface ApiRequest {
@@ -31,12 +40,12 @@ export interface ApiRequest {
   readonly atMs: number;
   readonly method: string;
   readonly path: string;
-  /** 0 if the connection was broken on purpose. */
+  /** 0 if there was no answer, on purpose. */
   readonly status: number;
 }
 
 const host = '127.0.0.1';
-const requestsKeptMax = 100_000;
+const requestsKeptMax = 300_000;
 const bodyBytesMax = 64 * 1024;
 /** `/v1/Account/{auth_id}/Call/{call_uuid}/`, with or without its parts (section 5.1). */
 const callPath = /^\/v1\/Account\/([^/]+)\/Call(?:\/([^/]*))?(\/?)$/;
@@ -59,20 +68,28 @@ export class PlivoApi {
   readonly #credentials: PlivoCredentials | null;
   readonly #calls = new Map<string, LiveCall>();
   readonly #faults: ApiFault[] = [];
-  readonly #server: Server;
+  readonly #everyCall: boolean;
+  readonly #hungUp = new Set<string>();
+  #always: ApiFault | undefined = undefined;
+  #port = 0;
+  #server: Server;
 
   /** Without credentials any Basic authorization that is not empty will do. */
-  constructor(credentials: PlivoCredentials | null = null) {
+  constructor(credentials: PlivoCredentials | null = null, options: PlivoApiOptions = {}) {
     this.#credentials = credentials;
-    this.#server = createServer((request, response) => {
+    this.#everyCall = options.everyCall === true;
+    this.#server = this.#newServer();
+  }
+
+  #newServer(): Server {
+    return createServer((request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
     });
   }
 
   /** What belongs into `PLIVO_API_URL`. */
   get url(): string {
-    const address = this.#server.address() as AddressInfo | null;
-    return `http://${host}:${address?.port ?? 0}`;
+    return `http://${host}:${this.#port}`;
   }
 
   /** Listens on 127.0.0.1; port 0 takes a free one. */
@@ -83,8 +100,17 @@ export class PlivoApi {
         const message = `cannot listen on ${host}:${port}: ${why}`;
         reject(new GatewayError('LISTEN', message, { cause: error }));
       });
-      this.#server.listen(port, host, resolve);
+      this.#server.listen(port, host, () => {
+        this.#port = (this.#server.address() as AddressInfo).port;
+        resolve();
+      });
     });
+  }
+
+  /** Takes connections again after `close`, on the same port. */
+  reopen(): Promise<void> {
+    this.#server = this.#newServer();
+    return this.listen(this.#port);
   }
 
   /** Stops listening and cuts what is open. May be called twice. */
@@ -108,17 +134,37 @@ export class PlivoApi {
     for (let i = 0; i < count; i += 1) this.#faults.push(fault);
   }
 
+  /** Lets every request go wrong from now on; undefined ends it. */
+  failAll(fault: ApiFault | undefined): void {
+    this.#always = fault;
+  }
+
+  /** The most requests that came within any `spanMs`. */
+  mostInAny(spanMs: number): number {
+    const times = this.requests.map(({ atMs }) => atMs).toSorted((a, b) => a - b);
+    let most = 0;
+    let from = 0;
+    for (const [index, time] of times.entries()) {
+      while (time - times[from]! >= spanMs) from += 1;
+      most = Math.max(most, index - from + 1);
+    }
+    return most;
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const atMs = performance.now();
-    const fault = this.#faults.shift();
+    const fault = this.#faults.shift() ?? this.#always;
     const body = await readBody(request);
     if (fault?.delayMs !== undefined) await sleep(fault.delayMs);
-    const answer = fault?.reset === true ? { status: 0 } : this.#answer(request, body, fault);
+    const isMute = fault?.reset === true || fault?.silent === true || fault?.garbage === true;
+    const answer = isMute ? { status: 0 } : this.#answer(request, body, fault);
     if (this.requests.length < requestsKeptMax) {
       const { method = '', url: path = '' } = request;
       this.requests.push({ atMs, method, path, status: answer.status });
     }
-    if (answer.status === 0) request.socket.resetAndDestroy();
+    if (fault?.silent === true) return;
+    if (fault?.garbage === true) request.socket.end('\u0000\u0001 no HTTP\r\n\r\n');
+    else if (answer.status === 0) request.socket.resetAndDestroy();
     else write(response, answer);
   }
 
@@ -144,10 +190,15 @@ export class PlivoApi {
       );
       return failure(404, 'not found');
     }
-    const call = this.#calls.get(callId);
+    const call = this.#calls.get(callId) ?? this.#anyCall(callId);
     if (method === 'DELETE') return hangUp(call);
     if (method === 'POST') return transfer(call, body);
     return failure(405, 'method not allowed');
+  }
+
+  #anyCall(callId: string): LiveCall | undefined {
+    if (!this.#everyCall || this.#hungUp.has(callId)) return undefined;
+    return { hangUp: () => this.#hungUp.add(callId).size > 0, transfer: () => true };
   }
 
   /** The hazard of section 5.1: without a call id, Plivo hangs up every call of the account. */

@@ -24,9 +24,9 @@ export class Children {
   readonly #children = new Set<Child>();
 
   /** Forks one of our own modules, given relative to this file; it may send messages. */
-  fork(module: string): Child {
+  fork(module: string, args: readonly string[] = []): Child {
     const path = fileURLToPath(new URL(module, import.meta.url));
-    return this.#keep(fork(path, [], { cwd: tmpdir(), env: {}, stdio: 'pipe' }));
+    return this.#keep(fork(path, [...args], { cwd: tmpdir(), env: {}, stdio: 'pipe' }));
   }
 
   /** Runs `dist/src/cli.js` with nothing of our environment: above all no credentials. */

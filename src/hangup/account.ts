@@ -29,12 +29,6 @@ export interface AccountEvents {
   requested(outcome: RequestOutcome): void;
 }
 
-/** Real intents before speculative ones, then the oldest first. */
-function comesFirst({ intent: a }: Pending, { intent: b }: Pending): boolean {
-  if (a.speculative !== b.speculative) return b.speculative;
-  return a.requestedAt < b.requestedAt;
-}
-
 /**
  * The hang-ups of one account: sent when due, within the account's rate, over a few connections, and again after
  * failures. When the API or the credentials are in trouble, one request at a time finds out whether it is over.
@@ -50,7 +44,7 @@ export class Account {
   readonly #inFlightMax: number;
   /** An item whose time or state has changed since it was put in is passed over when it comes out. */
   readonly #waiting = new Heap<Pending>((a, b) => a.dueMs < b.dueMs);
-  readonly #ready = new Heap<Pending>(comesFirst);
+  readonly #ready = new Heap<Pending>((a, b) => a.rank < b.rank);
   #inFlight = 0;
   /** Nothing is sent before this. */
   #pausedUntilMs = Number.NEGATIVE_INFINITY;

@@ -1,9 +1,10 @@
 import type { AccountConfig, HangupConfig, RouteConfig } from '../config/types.js';
 import { errorText } from '../errors.js';
-import { hangupFailedMax, hangupPendingMax } from '../limits.js';
+import { hangupPendingMax } from '../limits.js';
 import type { Log } from '../log.js';
 import { Account, type TransferResult } from './account.js';
-import type { FailedIntent, HangupStore, Intent } from './intent.js';
+import { FailedIntents } from './failed.js';
+import type { HangupStore, Intent } from './intent.js';
 import type { HangupOutcome, RequestOutcome } from './outcome.js';
 import { Pending, PendingState } from './pending.js';
 import type { PlivoClient } from './plivo-client.js';
@@ -64,7 +65,7 @@ export class HangupDispatcher {
   readonly #events: HangupEvents;
   readonly #tickMs: number;
   readonly #pending = new Map<string, Pending>();
-  readonly #failed = new Map<string, FailedIntent>();
+  readonly #failed: FailedIntents;
   /** Not yet written; all of one turn are written at once. */
   #fresh: Pending[] = [];
   #ticker: NodeJS.Timeout | undefined;
@@ -72,6 +73,7 @@ export class HangupDispatcher {
 
   constructor({ accounts, routes, settings, store, log, events }: HangupParts) {
     this.store = store;
+    this.#failed = new FailedIntents(store);
     this.#log = log;
     this.#events = events;
     this.#tickMs = settings.tickMs;
@@ -92,7 +94,7 @@ export class HangupDispatcher {
   }
 
   get failed(): number {
-    return this.#failed.size;
+    return this.#failed.count;
   }
 
   get oldestSeconds(): number {
@@ -104,7 +106,7 @@ export class HangupDispatcher {
   /** Takes up what an earlier process left; it may have used the whole rate just now. */
   recover(): void {
     const { intents, failed } = this.store.recovered;
-    for (const intent of failed.values()) this.#failed.set(intent.callId, intent);
+    this.#failed.recover(failed.values());
     const recovered = [...intents.values()];
     if (recovered.length === 0) return;
     this.#log.warn({ hangups: recovered.length }, 'hang-ups of an earlier process are taken up');
@@ -138,8 +140,8 @@ export class HangupDispatcher {
   #hasten(known: Pending, inMs: number, speculative: boolean): void {
     const changesKind = known.intent.speculative && !speculative;
     if (changesKind) {
-      known.intent = { ...known.intent, speculative };
-      this.store.append({ type: 'hangup', ...known.intent });
+      known.confirm();
+      this.store.append({ type: 'hangup', intent: known.intent });
     }
     const isMoved = known.hasten(performance.now() + Math.max(0, inMs)) || changesKind;
     if (!isMoved || known.state === PendingState.Writing) return;
@@ -153,9 +155,9 @@ export class HangupDispatcher {
     const refusal = this.#refusal(pending);
     // Whoever asks before it is due, for the last word's sake, asks again when it is.
     if (refusal !== undefined) return isEarly ? undefined : this.#refuse(pending, refusal);
-    this.#failed.delete(callId);
+    this.#failed.replaced(callId);
     this.#pending.set(callId, pending);
-    this.store.append({ type: 'hangup', ...pending.intent });
+    this.store.append({ type: 'hangup', intent: pending.intent });
     if (this.#fresh.push(pending) > 1) return;
     void this.store.written().then(() => this.#accepted());
   }
@@ -234,7 +236,7 @@ export class HangupDispatcher {
     if (pending !== undefined && pending.state !== PendingState.InFlight) {
       this.#settle(pending, 'already-ended');
     }
-    if (this.#failed.delete(callId)) this.store.append({ type: 'settled', callId });
+    this.#failed.settle(callId);
   }
 
   // ---- for operators -------------------------------------------------------------------------------------------
@@ -242,7 +244,7 @@ export class HangupDispatcher {
   /** The first `max` of them, failed ones first. */
   list(max: number): HangupView[] {
     const views: HangupView[] = [];
-    for (const failed of this.#failed.values()) {
+    for (const failed of this.#failed.of(undefined)) {
       if (views.length >= max) return views;
       views.push(this.#view(failed, 'failed', failed.attempts, failed.lastAnswer));
     }
@@ -276,9 +278,7 @@ export class HangupDispatcher {
 
   /** Tries failed intents again, or only that of one call; answers how many. */
   retry(callId?: string): number {
-    const chosen = [...this.#failed.values()].filter(
-      (failed) => callId === undefined || failed.callId === callId,
-    );
+    const chosen = this.#failed.of(callId);
     for (const { accountId, route, reason, speculative, ...failed } of chosen) {
       this.submit({ callId: failed.callId, accountId, route, reason, speculative, inMs: 0 });
     }
@@ -289,9 +289,8 @@ export class HangupDispatcher {
   drop(callId: string): boolean {
     const pending = this.#pending.get(callId);
     if (pending?.state === PendingState.InFlight) return false;
-    if (pending !== undefined) this.#settle(pending, 'dropped');
-    else if (this.#failed.delete(callId)) this.store.append({ type: 'settled', callId });
-    else return false;
+    if (pending === undefined) return this.#failed.settle(callId);
+    this.#settle(pending, 'dropped');
     return true;
   }
 
@@ -329,22 +328,11 @@ export class HangupDispatcher {
   #settle(pending: Pending, outcome: HangupOutcome): void {
     if (pending.state === PendingState.Settled) return;
     pending.state = PendingState.Settled;
-    const { intent, attempts, lastAnswer } = pending;
-    this.#pending.delete(intent.callId);
-    if (keptAsFailed.has(outcome)) this.#keepFailed(intent, attempts, lastAnswer);
-    else this.store.append({ type: 'settled', callId: intent.callId });
+    const { callId } = pending.intent;
+    this.#pending.delete(callId);
+    if (keptAsFailed.has(outcome)) this.#failed.keep(pending);
+    else this.store.append({ type: 'settled', callId });
     this.#tell(pending, outcome);
-  }
-
-  #keepFailed(intent: Intent, attempts: number, lastAnswer: string): void {
-    const oldest = this.#failed.size >= hangupFailedMax ? this.#failed.keys().next() : undefined;
-    if (oldest?.value !== undefined) {
-      this.#failed.delete(oldest.value);
-      this.store.append({ type: 'settled', callId: oldest.value });
-    }
-    const failed: FailedIntent = { ...intent, failedAt: Date.now(), attempts, lastAnswer };
-    this.#failed.set(intent.callId, failed);
-    this.store.append({ type: 'failed', ...failed });
   }
 
   #tell({ intent, attempts, lastAnswer, firstDueMs }: Pending, outcome: HangupOutcome): void {

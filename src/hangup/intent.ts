@@ -31,11 +31,11 @@ export interface LiveCall {
 
 /** One event of the journal. The last one of a call and kind holds. */
 export type Entry =
-  | ({ readonly type: 'hangup' } & Intent)
-  | ({ readonly type: 'failed' } & FailedIntent)
+  | { readonly type: 'hangup'; readonly intent: Intent }
+  | { readonly type: 'failed'; readonly failed: FailedIntent }
   /** Confirmed, dropped by an operator, or no longer wanted. */
   | { readonly type: 'settled'; readonly callId: string }
-  | ({ readonly type: 'live' } & LiveCall)
+  | { readonly type: 'live'; readonly call: LiveCall }
   | { readonly type: 'gone'; readonly callId: string };
 
 /** What a store holds: `settled` ends an intent and a failed one, `failed` makes an intent a failed one. */

@@ -9,11 +9,13 @@ const crcChars = 8;
 export const callIdCharsMax = 256;
 const textCharsMax = 4_096;
 
+const cut = (_name: string, value: unknown): unknown =>
+  typeof value === 'string' ? value.slice(0, textCharsMax) : value;
+
 /** Texts come from Plivo and from peers: overlong ones are cut, so that the line can be read again. */
 export function lineOf(entry: Entry): string {
-  const json = JSON.stringify(entry, (_name, value: unknown) =>
-    typeof value === 'string' ? value.slice(0, textCharsMax) : value,
-  );
+  const whole = JSON.stringify(entry);
+  const json = whole.length > textCharsMax ? JSON.stringify(entry, cut) : whole;
   return `${crc32(json).toString(16).padStart(crcChars, '0')} ${json}\n`;
 }
 
@@ -31,37 +33,62 @@ export function entryOf(line: string): Entry | undefined {
   }
 }
 
-const intentShape = {
-  callId: 'string',
-  accountId: 'string',
-  route: 'string',
+const call = { callId: 'string', accountId: 'string', route: 'string' } as const;
+const intent = {
+  ...call,
   reason: 'string',
   speculative: 'boolean',
   requestedAt: 'number',
   notBefore: 'number',
 } as const;
-const shapes: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  hangup: intentShape,
-  failed: { ...intentShape, failedAt: 'number', attempts: 'number', lastAnswer: 'string' },
-  settled: { callId: 'string' },
-  live: { callId: 'string', accountId: 'string', route: 'string', startedAt: 'number' },
-  gone: { callId: 'string' },
+type Shape = Readonly<Record<string, string>>;
+/** By type: the member that holds the rest, if not the entry itself, and what is in it. */
+const shapes: Readonly<Record<Entry['type'], { readonly in?: string; readonly has: Shape }>> = {
+  hangup: { in: 'intent', has: intent },
+  failed: {
+    in: 'failed',
+    has: { ...intent, failedAt: 'number', attempts: 'number', lastAnswer: 'string' },
+  },
+  settled: { has: { callId: 'string' } },
+  live: { in: 'call', has: { ...call, startedAt: 'number' } },
+  gone: { has: { callId: 'string' } },
 };
 
 /** A line with a right sum may still be of another program, or of a later version. */
 function isEntry(value: unknown): value is Entry {
-  if (typeof value !== 'object' || value === null) return false;
-  const members = value as Readonly<Record<string, unknown>>;
-  const { type, callId } = members;
-  const shape = typeof type === 'string' && Object.hasOwn(shapes, type) ? shapes[type] : undefined;
-  if (shape === undefined || typeof callId !== 'string') return false;
-  if (callId === '' || callId.length > callIdCharsMax) return false;
+  if (!isObject(value) || typeof value.type !== 'string') return false;
+  if (!Object.hasOwn(shapes, value.type)) return false;
+  const shape = shapes[value.type as Entry['type']];
+  const members = shape.in === undefined ? value : value[shape.in];
+  return isObject(members) && hasShape(members, shape.has);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function hasShape(members: Readonly<Record<string, unknown>>, shape: Shape): boolean {
+  const { callId } = members;
+  if (typeof callId !== 'string' || callId === '' || callId.length > callIdCharsMax) return false;
   return Object.entries(shape).every(([name, kind]) => {
     const member = members[name];
     if (typeof member !== kind) return false;
     if (typeof member === 'string') return member.length <= textCharsMax;
     return typeof member !== 'number' || Number.isFinite(member);
   });
+}
+
+export function callIdOf(entry: Entry): string {
+  switch (entry.type) {
+    case 'hangup':
+      return entry.intent.callId;
+    case 'failed':
+      return entry.failed.callId;
+    case 'live':
+      return entry.call.callId;
+    default:
+      return entry.callId;
+  }
 }
 
 /** What the entries so far come to. */
@@ -75,38 +102,31 @@ export class JournalState {
   }
 
   apply(entry: Entry): void {
-    const { callId } = entry;
     switch (entry.type) {
-      case 'hangup': {
-        const { type: _, ...intent } = entry;
-        this.failed.delete(callId);
-        this.intents.set(callId, intent);
+      case 'hangup':
+        this.failed.delete(entry.intent.callId);
+        this.intents.set(entry.intent.callId, entry.intent);
         return;
-      }
-      case 'failed': {
-        const { type: _, ...failed } = entry;
-        this.intents.delete(callId);
-        this.failed.set(callId, failed);
+      case 'failed':
+        this.intents.delete(entry.failed.callId);
+        this.failed.set(entry.failed.callId, entry.failed);
         return;
-      }
       case 'settled':
-        this.intents.delete(callId);
-        this.failed.delete(callId);
+        this.intents.delete(entry.callId);
+        this.failed.delete(entry.callId);
         return;
-      case 'live': {
-        const { type: _, ...call } = entry;
-        this.calls.set(callId, call);
+      case 'live':
+        this.calls.set(entry.call.callId, entry.call);
         return;
-      }
       case 'gone':
-        this.calls.delete(callId);
+        this.calls.delete(entry.callId);
     }
   }
 
   /** Entries that come to the same. Taken one by one, each is as it is at that moment. */
   *entries(): Generator<Entry> {
-    for (const call of this.calls.values()) yield { ...call, type: 'live' };
-    for (const intent of this.intents.values()) yield { ...intent, type: 'hangup' };
-    for (const failed of this.failed.values()) yield { ...failed, type: 'failed' };
+    for (const call of this.calls.values()) yield { type: 'live', call };
+    for (const intent of this.intents.values()) yield { type: 'hangup', intent };
+    for (const failed of this.failed.values()) yield { type: 'failed', failed };
   }
 }

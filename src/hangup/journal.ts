@@ -4,7 +4,7 @@ import { errorText } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Entry, HangupStore, Kept } from './intent.js';
 import { readSegment, removeSegments, segmentFile, segmentNumbers } from './journal-files.js';
-import { callIdCharsMax, JournalState, lineOf } from './journal-line.js';
+import { callIdCharsMax, callIdOf, JournalState, lineOf } from './journal-line.js';
 
 export interface JournalOptions {
   readonly fsync: Fsync;
@@ -17,6 +17,8 @@ export interface JournalOptions {
 
 /** A file above this size is replaced by what it comes to, once it is twice what it began with. */
 const segmentBytesMax = 16 * 1024 * 1024;
+/** How long entries that nobody waits for gather for one write. */
+const gatherMs = 2;
 /** Entries written in one go when a new file takes over. */
 const sliceEntries = 500;
 const repairMs = 5_000;
@@ -48,6 +50,7 @@ export class Journal implements HangupStore {
   #old: number[];
   /** Lines for the next write. */
   #lines: string[] = [];
+  #gatherer: NodeJS.Timeout | undefined = undefined;
   /** The write that will hold `#lines`, if one was asked for. */
   #next: Promise<void> | undefined = undefined;
   /** Writes and changes of files, one behind the other. */
@@ -108,12 +111,12 @@ export class Journal implements HangupStore {
 
   append(entry: Entry): void {
     // No such call can be hung up, and its line could not be read again.
-    if (entry.callId.length > callIdCharsMax) return;
+    if (callIdOf(entry).length > callIdCharsMax) return;
     this.#state.apply(entry);
     // Without a file, what is kept is the truth: the next file gets it from there.
     if (this.#file === undefined || this.#isClosed) return;
     this.#lines.push(lineOf(entry));
-    void this.written();
+    this.#gatherer ??= setTimeout(() => void this.written(), gatherMs);
   }
 
   written(): Promise<void> {
@@ -124,6 +127,8 @@ export class Journal implements HangupStore {
 
   /** What comes while a write is under way gathers for the next. */
   async #afterThisTurn(): Promise<void> {
+    clearTimeout(this.#gatherer);
+    this.#gatherer = undefined;
     await new Promise(setImmediate);
     await this.#serially(() => this.#write());
     if (this.#hasGrown()) void this.#takeOver();

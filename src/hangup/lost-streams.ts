@@ -66,7 +66,7 @@ export class LostStreams {
   /** A call's stream is here, for the first time or again. */
   started(call: LiveCall): void {
     this.#lost.delete(call.callId);
-    this.#parts.store.append({ type: 'live', ...call });
+    this.#parts.store.append({ type: 'live', call });
   }
 
   /** The call is over, or none of our business any more. */

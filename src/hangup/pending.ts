@@ -6,6 +6,8 @@ export type PendingState = (typeof PendingState)[keyof typeof PendingState];
 /** An intent on its way, in memory. Times are of `performance.now()`. */
 export class Pending {
   intent: Intent;
+  /** The lower, the earlier: real ones before speculative ones, then the oldest first. */
+  rank: number;
   state: PendingState = PendingState.Writing;
   /** Not to be sent earlier; grows with failures. */
   dueMs: number;
@@ -16,9 +18,16 @@ export class Pending {
 
   constructor(intent: Intent) {
     this.intent = intent;
+    this.rank = rankOf(intent);
     this.dueMs = performance.now() + Math.max(0, intent.notBefore - Date.now());
     // One that is overdue from an earlier process keeps its age.
     this.firstDueMs = performance.now() + (intent.notBefore - Date.now());
+  }
+
+  /** It is real after all. */
+  confirm(): void {
+    this.intent = { ...this.intent, speculative: false };
+    this.rank = rankOf(this.intent);
   }
 
   /** Due now, if it was not tried yet: after a failed request its back-off stands. */
@@ -28,4 +37,8 @@ export class Pending {
     this.firstDueMs = nowMs;
     return true;
   }
+}
+
+function rankOf({ speculative, requestedAt }: Intent): number {
+  return speculative ? requestedAt + Number.MAX_SAFE_INTEGER / 2 : requestedAt;
 }

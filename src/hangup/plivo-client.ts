@@ -36,7 +36,9 @@ const textCharsMax = 200;
 export class PlivoClient {
   readonly #account: PlivoAccount;
   readonly #pool: Pool;
-  readonly #authorization: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** Of the API's address, in front of the paths of calls. */
+  readonly #prefix: string;
   readonly #exchanges = new Set<Exchange>();
   #looker: NodeJS.Timeout | undefined;
 
@@ -44,7 +46,9 @@ export class PlivoClient {
   constructor(account: PlivoAccount, pool: Pool = openApiPool(account.apiUrl)) {
     this.#account = account;
     this.#pool = pool;
-    this.#authorization = account.credentials ? basicAuthorization(account.credentials) : '';
+    const authorization = account.credentials ? basicAuthorization(account.credentials) : '';
+    this.#headers = { authorization };
+    this.#prefix = new URL(account.apiUrl).pathname;
   }
 
   /**
@@ -76,13 +80,13 @@ export class PlivoClient {
     callId: string,
     body: string | undefined,
   ): Promise<PlivoAnswer> {
-    const { credentials, apiUrl } = this.#account;
+    const { credentials } = this.#account;
     if (credentials === undefined) {
       throw new GatewayError('MISSING_CREDENTIALS', 'set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN');
     }
-    const path = new URL(callUrl(apiUrl, credentials.authId, callId)).pathname;
-    const headers: Record<string, string> = { authorization: this.#authorization };
-    if (body !== undefined) headers['content-type'] = 'application/json';
+    const path = callUrl(this.#prefix, credentials.authId, callId);
+    const headers =
+      body === undefined ? this.#headers : { ...this.#headers, 'content-type': 'application/json' };
     // Hanging up twice is as good as once; without `idempotent` undici would not queue DELETEs on one connection.
     const idempotent = method === 'DELETE';
     return new Promise((resolve, reject) => {

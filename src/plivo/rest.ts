@@ -12,6 +12,7 @@ const safeId = /^[A-Za-z0-9_-]{1,128}$/;
 /**
  * The URL of one call. The only place that builds it, and the only place that looks at the id:
  * an empty id would turn a hang-up into "hang up every call of the account" (section 5.1).
+ * @param apiUrl or the path of one: then the answer is a path too
  * @throws GatewayError BAD_CALL_ID
  */
 export function callUrl(apiUrl: string, authId: string, callId: string): string {

@@ -2,6 +2,7 @@ import { vi } from 'vitest';
 import type { HangupConfig } from '../../src/config/types.js';
 import { HangupDispatcher, type HangupRequest } from '../../src/hangup/dispatcher.js';
 import type { Entry, HangupStore, Kept } from '../../src/hangup/intent.js';
+import { callIdOf } from '../../src/hangup/journal-line.js';
 import type { HangupOutcome, RequestOutcome } from '../../src/hangup/outcome.js';
 import type { PlivoAnswer, PlivoClient } from '../../src/hangup/plivo-client.js';
 import { openLog } from '../../src/log.js';
@@ -76,7 +77,7 @@ export class FakeStore implements HangupStore {
 
   /** `hangup a`, `settled a` and so on, in order. */
   get lines(): string[] {
-    return this.entries.map(({ type, callId }) => `${type} ${callId}`);
+    return this.entries.map((entry) => `${entry.type} ${callIdOf(entry)}`);
   }
 }
 

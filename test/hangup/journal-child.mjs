@@ -10,16 +10,9 @@ const journal = await Journal.open(process.argv[2], {
 });
 for (let i = 0; i < 1_000; i += 1) {
   const callId = `call-${i}`;
-  journal.append({
-    type: 'hangup',
-    callId,
-    accountId: 'MAXXXX',
-    route: 'main',
-    reason: 'app-end',
-    speculative: false,
-    requestedAt: i,
-    notBefore: i,
-  });
+  const facts = { callId, accountId: 'MAXXXX', route: 'main', reason: 'app-end' };
+  const intent = { ...facts, speculative: false, requestedAt: i, notBefore: i };
+  journal.append({ type: 'hangup', intent });
   void journal.written().then(() => process.stdout.write(`${callId}\n`));
   if (i % 7 === 0) await journal.written();
 }

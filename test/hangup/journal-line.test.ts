@@ -29,21 +29,15 @@ const intentMembers = {
   notBefore: time,
 };
 const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
-  fc.record({ type: fc.constant('hangup' as const), ...intentMembers }),
+  fc.record({ type: fc.constant('hangup' as const), intent: fc.record(intentMembers) }),
   fc.record({
     type: fc.constant('failed' as const),
-    ...intentMembers,
-    failedAt: time,
-    attempts: fc.nat(),
-    lastAnswer: text,
+    failed: fc.record({ ...intentMembers, failedAt: time, attempts: fc.nat(), lastAnswer: text }),
   }),
   fc.record({ type: fc.constant('settled' as const), callId }),
   fc.record({
     type: fc.constant('live' as const),
-    callId,
-    accountId: text,
-    route: text,
-    startedAt: time,
+    call: fc.record({ callId, accountId: text, route: text, startedAt: time }),
   }),
   fc.record({ type: fc.constant('gone' as const), callId }),
 );
@@ -72,7 +66,9 @@ describe('a line', () => {
   });
 
   it('with any one byte changed is no entry', () => {
-    const bytes = Buffer.from(withoutBreak(lineOf({ type: 'failed', ...intent, ...failedFacts })));
+    const bytes = Buffer.from(
+      withoutBreak(lineOf({ type: 'failed', failed: { ...intent, ...failedFacts } })),
+    );
     for (let at = 0; at < bytes.length; at += 1) {
       for (const change of [0x01, 0x20, 0x80, 0xff]) {
         const damaged = Buffer.from(bytes);
@@ -83,7 +79,7 @@ describe('a line', () => {
   });
 
   it('cut anywhere is no entry', () => {
-    const line = withoutBreak(lineOf({ type: 'hangup', ...intent }));
+    const line = withoutBreak(lineOf({ type: 'hangup', intent }));
     for (let at = 0; at < line.length; at += 1) expect(entryOf(line.slice(0, at))).toBeUndefined();
   });
 
@@ -102,17 +98,26 @@ describe('a line', () => {
   });
 
   it('of another shape is no entry, although its sum is right', () => {
-    const good = { type: 'failed', ...intent, ...failedFacts };
+    const facts = { ...intent, ...failedFacts };
+    const good = { type: 'failed', failed: facts };
+    const withFacts = (other: Record<string, unknown>) => ({
+      ...good,
+      failed: { ...facts, ...other },
+    });
     const wrong: Record<string, unknown>[] = [
-      ...Object.keys(good).map((name) => ({ ...good, [name]: undefined })),
-      ...Object.keys(good).map((name) => ({ ...good, [name]: null })),
-      ...Object.keys(good).map((name) => ({ ...good, [name]: [] })),
+      ...[undefined, null, []].flatMap((member) => [
+        ...Object.keys(facts).map((name) => withFacts({ [name]: member })),
+        { ...good, failed: member },
+        { ...good, type: member },
+      ]),
+      { type: 'failed', ...facts },
       { ...good, type: 'toString' },
       { ...good, type: '__proto__' },
-      { ...good, callId: '' },
-      { ...good, callId: 'x'.repeat(257) },
-      { ...good, speculative: 0 },
-      { ...good, requestedAt: '17' },
+      { ...good, type: 'hangup' },
+      withFacts({ callId: '' }),
+      withFacts({ callId: 'x'.repeat(257) }),
+      withFacts({ speculative: 0 }),
+      withFacts({ requestedAt: '17' }),
     ];
     expect(entryOf(signed(JSON.stringify(good)))).toEqual(good);
     for (const one of wrong) expect(entryOf(signed(JSON.stringify(one)))).toBeUndefined();
@@ -122,11 +127,14 @@ describe('a line', () => {
 
   it('can be read however long the texts are that Plivo or a peer sent', () => {
     for (const long of ['x'.repeat(3_000), '"'.repeat(60_000), '\u0001'.repeat(60_000)]) {
-      const line = withoutBreak(lineOf({ type: 'hangup', ...intent, accountId: long }));
+      const line = withoutBreak(lineOf({ type: 'hangup', intent: { ...intent, accountId: long } }));
       expect(line.length).toBeLessThanOrEqual(lineCharsMax);
-      expect(entryOf(line)).toMatchObject({ callId: 'call-1', requestedAt: intent.requestedAt });
+      expect(entryOf(line)).toMatchObject({
+        intent: { callId: 'call-1', requestedAt: intent.requestedAt },
+      });
     }
-    const whole: Entry = { type: 'hangup', ...intent, accountId: 'x'.repeat(3_000) };
+    const long = { ...intent, accountId: 'x'.repeat(3_000) };
+    const whole: Entry = { type: 'hangup', intent: long };
     expect(entryOf(withoutBreak(lineOf(whole)))).toEqual(whole);
   });
 });
@@ -137,12 +145,12 @@ describe('the state', () => {
     for (const entry of entries) state.apply(entry);
     return state;
   };
-  const hangup: Entry = { type: 'hangup', ...intent };
-  const failed: Entry = { type: 'failed', ...intent, ...failedFacts };
+  const hangup: Entry = { type: 'hangup', intent };
+  const failed: Entry = { type: 'failed', failed: { ...intent, ...failedFacts } };
 
   it('keeps an intent, and nothing that an intent does not have', () => {
     expect([...stateOf(hangup).intents]).toEqual([['call-1', intent]]);
-    expect([...stateOf({ type: 'live', ...call }).calls]).toEqual([['call-1', call]]);
+    expect([...stateOf({ type: 'live', call }).calls]).toEqual([['call-1', call]]);
     expect([...stateOf(failed).failed]).toEqual([['call-1', { ...intent, ...failedFacts }]]);
   });
 
@@ -154,7 +162,7 @@ describe('the state', () => {
   });
 
   it('forgets both when it is settled, and not the call', () => {
-    const live: Entry = { type: 'live', ...call };
+    const live: Entry = { type: 'live', call };
     const settled: Entry = { type: 'settled', callId: 'call-1' };
     const state = stateOf(live, hangup, settled);
     expect([state.intents.size, state.failed.size, state.calls.size]).toEqual([0, 0, 1]);

@@ -78,20 +78,14 @@ const intentOf = (callId: string): Intent => ({
   requestedAt: 17,
   notBefore: 18,
 });
-const hangup = (callId: string): Entry => ({ type: 'hangup', ...intentOf(callId) });
+const hangup = (callId: string): Entry => ({ type: 'hangup', intent: intentOf(callId) });
 const live = (callId: string): Entry => ({
   type: 'live',
-  callId,
-  accountId: 'MAXXXX',
-  route: 'main',
-  startedAt: 17,
+  call: { callId, accountId: 'MAXXXX', route: 'main', startedAt: 17 },
 });
 const failed = (callId: string): Entry => ({
   type: 'failed',
-  ...intentOf(callId),
-  failedAt: 19,
-  attempts: 3,
-  lastAnswer: 'status 500',
+  failed: { ...intentOf(callId), failedAt: 19, attempts: 3, lastAnswer: 'status 500' },
 });
 const plain = ({ intents, failed, calls }: Kept) => ({
   intents: Object.fromEntries(intents),
@@ -124,8 +118,6 @@ describe('a journal', () => {
     expect([...kept.intents]).toEqual([['c', intentOf('c')]]);
     expect([...kept.failed.keys()]).toEqual(['b']);
     expect([...kept.calls.keys()]).toEqual(['e']);
-    // Spread behind another type, as the dispatcher does.
-    expect(kept.intents.get('c')).not.toHaveProperty('type');
   });
 
   it('is for its owner’s eyes only, and is one file after a start', async () => {
@@ -358,7 +350,8 @@ describe('a new file', () => {
     const openFile = vi.fn((file: string) => open(file, 'ax'));
     const journal = await openJournal(newDirectory(), { openFile, segmentBytesMax: 10_000 });
     for (let i = 0; i < 20; i += 1) {
-      journal.append({ ...failed(`call-${i}`), reason: 'x'.repeat(900) } as Entry);
+      const long = { ...intentOf(`call-${i}`), reason: 'x'.repeat(900) };
+      journal.append({ type: 'hangup', intent: long });
     }
     await journal.written();
     for (let i = 0; i < 40; i += 1) {
