@@ -7,7 +7,7 @@ import { openLog } from '../../src/log.js';
 export interface BacklogReport {
   readonly pending: number;
   readonly rssBytes: number;
-  /** Of the front's event loop, since the last report, beyond the timer's own period. */
+  /** Of the front's event loop since it was ready, beyond the timer's own period. */
   readonly delayP99Ms: number;
   readonly delayMaxMs: number;
 }
@@ -22,11 +22,11 @@ const environment = Object.fromEntries(
 const config = loadConfig({ flags: {}, environment, cwd: process.cwd() });
 const requests = environment.REQUESTS === undefined ? 300 : Number(environment.REQUESTS);
 const delay = monitorEventLoopDelay({ resolution: periodMs });
-delay.enable();
 const gateway = await openGateway(
   { ...config, hangup: { ...config.hangup, requestsMax: requests } },
   openLog({ level: 'error', format: 'json', privacy: 'masked' }),
 );
+delay.enable();
 
 setInterval(() => {
   const beyond = (ns: number): number => Math.max(0, ns / 1e6 - periodMs);
@@ -37,7 +37,6 @@ setInterval(() => {
       delayP99Ms: beyond(delay.percentile(99)),
       delayMaxMs: beyond(delay.max),
     };
-    delay.reset();
     process.send?.(report);
   });
 }, reportMs);

@@ -87,8 +87,16 @@ export class Account {
   /** Takes an intent in, or one whose time has changed. */
   add(pending: Pending): void {
     if (pending.state === PendingState.Settled) return;
-    pending.state = PendingState.Waiting;
-    this.#waiting.push(pending);
+    if (pending.dueMs <= performance.now()) this.#isReady(pending);
+    else {
+      pending.state = PendingState.Waiting;
+      this.#waiting.push(pending);
+    }
+  }
+
+  #isReady(pending: Pending): void {
+    pending.state = PendingState.Ready;
+    this.#ready.push(pending);
   }
 
   /** Sends what is due and may leave. */
@@ -97,15 +105,13 @@ export class Account {
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (next.state === PendingState.Waiting && next.dueMs > nowMs) break;
       this.#waiting.pop();
-      if (next.state !== PendingState.Waiting) continue;
-      next.state = PendingState.Ready;
-      this.#ready.push(next);
+      if (next.state === PendingState.Waiting) this.#isReady(next);
     }
     while (this.#mayAsk(nowMs)) {
       const next = this.#nextReady();
       if (next === undefined || !this.window.take(nowMs)) return;
       this.#ready.pop();
-      void this.#attempt(next);
+      this.#attempt(next);
     }
   }
 
@@ -124,27 +130,35 @@ export class Account {
     return next;
   }
 
-  async #attempt(pending: Pending): Promise<void> {
+  #attempt(pending: Pending): void {
     pending.state = PendingState.InFlight;
     pending.attempts += 1;
     this.#inFlight += 1;
-    try {
-      this.#answered(pending, await this.#client.hangup(pending.intent.callId));
-    } catch (thrown) {
-      pending.lastAnswer = errorText(thrown);
-      if (thrown instanceof GatewayError) this.#events.settled(pending, 'refused');
-      else {
-        this.#events.requested('no-answer');
-        this.#failed(pending, undefined);
-      }
-    } finally {
-      this.#inFlight -= 1;
-      this.pump();
+    this.#client.hangup(pending.intent.callId).then(
+      (answer) => {
+        this.#inFlight -= 1;
+        this.#answered(pending, answer);
+        this.pump();
+      },
+      (thrown: unknown) => {
+        this.#inFlight -= 1;
+        this.#unanswered(pending, thrown);
+        this.pump();
+      },
+    );
+  }
+
+  #unanswered(pending: Pending, thrown: unknown): void {
+    pending.lastAnswer = errorText(thrown);
+    if (thrown instanceof GatewayError) this.#events.settled(pending, 'refused');
+    else {
+      this.#events.requested('no-answer');
+      this.#failed(pending, undefined);
     }
   }
 
   #answered(pending: Pending, { status, text, retryAfterMs }: PlivoAnswer): void {
-    pending.lastAnswer = `status ${status} ${text}`.trim();
+    pending.lastAnswer = text === '' ? `status ${status}` : `status ${status} ${text}`;
     this.#events.requested(requestOutcome(status));
     const verdict = hangupVerdict(status);
     if (verdict === 'unauthorized') return this.#refusedCredentials(pending, status);

@@ -336,11 +336,14 @@ export class HangupDispatcher {
   }
 
   #tell({ intent, attempts, lastAnswer, firstDueMs }: Pending, outcome: HangupOutcome): void {
-    const { callId, reason } = intent;
-    const line = { callId, outcome, reason, attempts, detail: lastAnswer };
     const isFailure = keptAsFailed.has(outcome) || outcome === 'queue-full';
-    if (isFailure) this.#log.error(line, 'call could not be hung up');
-    else if (outcome !== 'no-credentials') this.#log.debug(line, 'hang-up settled');
+    const isLogged = isFailure || this.#log.isLevelEnabled('debug');
+    if (isLogged && outcome !== 'no-credentials') {
+      const { callId, reason } = intent;
+      const line = { callId, outcome, reason, attempts, detail: lastAnswer };
+      if (isFailure) this.#log.error(line, 'call could not be hung up');
+      else this.#log.debug(line, 'hang-up settled');
+    }
     this.#events.settled(intent, outcome, Math.max(0, performance.now() - firstDueMs) / 1_000);
   }
 }

@@ -19,9 +19,11 @@ export class Pending {
   constructor(intent: Intent) {
     this.intent = intent;
     this.rank = rankOf(intent);
-    this.dueMs = performance.now() + Math.max(0, intent.notBefore - Date.now());
+    const nowMs = performance.now();
+    const inMs = intent.notBefore - Date.now();
+    this.dueMs = nowMs + Math.max(0, inMs);
     // One that is overdue from an earlier process keeps its age.
-    this.firstDueMs = performance.now() + (intent.notBefore - Date.now());
+    this.firstDueMs = nowMs + inMs;
   }
 
   /** It is real after all. */
