@@ -9,6 +9,7 @@ export const errorFaults = {
   CONFIG: 'operator',
   LISTEN: 'operator',
   DATA_LOCKED: 'operator',
+  DATA_UNUSABLE: 'operator',
   PLATFORM: 'operator',
   HANDLER_LOAD: 'application',
   HANDLER_THREW: 'application',

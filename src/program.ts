@@ -3,6 +3,7 @@ import { benchCommand } from '../load/bench.js';
 import { callCommand } from '../load/call-command.js';
 import { checkCommand } from './config/print.js';
 import { errorText, GatewayError } from './errors.js';
+import { hangupsCommand } from './hangups-command.js';
 import { serveCommand } from './serve.js';
 import { version } from './version.js';
 
@@ -15,6 +16,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(serveCommand())
     .addCommand(callCommand())
     .addCommand(checkCommand())
+    .addCommand(hangupsCommand())
     .addCommand(benchCommand());
   try {
     await program.parseAsync();

@@ -116,7 +116,10 @@ export class Journal implements HangupStore {
     // Without a file, what is kept is the truth: the next file gets it from there.
     if (this.#file === undefined || this.#isClosed) return;
     this.#lines.push(lineOf(entry));
-    this.#gatherer ??= setTimeout(() => void this.written(), gatherMs);
+    this.#gatherer ??= setTimeout(() => {
+      this.#gatherer = undefined;
+      void this.written();
+    }, gatherMs);
   }
 
   written(): Promise<void> {

@@ -162,6 +162,20 @@ describe('a journal', () => {
     expect(sizes.length).toBeLessThan(6);
   });
 
+  it('writes what nobody waits for as well, soon', async () => {
+    const directory = newDirectory();
+    const journal = await openJournal(directory);
+    journal.append(hangup('a'));
+    const written = journal.written();
+    // Comes in time for the same write: nothing is left for a later one.
+    journal.append(hangup('b'));
+    await written;
+    await wait(20);
+    journal.append({ type: 'settled', callId: 'a' });
+    await wait(50);
+    expect([...(await recoveredFrom(copyOf(directory))).intents.keys()]).toEqual(['b']);
+  });
+
   it('has all that was written when it is killed', async () => {
     for (const killAfter of [1, 333, 900]) {
       const directory = newDirectory();
