@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import { stringify } from 'yaml';
 import { nonceHeader, signatureHeaders, signatureV3 } from '../../src/plivo/signature.js';
@@ -14,6 +14,9 @@ import { PlivoApi } from '../plivo-api.js';
 const credentials = { authId: 'MAFAULT', authToken: 'token-of-the-fault-run' };
 const publicUrl = 'https://fault.example.com';
 const readyMsMax = 20_000;
+/** As it was built: from there too when this file is run as it stands. */
+const root = dirname(createRequire(import.meta.url).resolve('#package.json'));
+const cli = join(root, 'dist/src/cli.js');
 
 /** What the application does is what its caller presses. */
 const handler = `export default {
@@ -97,17 +100,17 @@ export class World {
     }
   }
 
-  /** Starts the gateway and waits until it is ready; answers its exit code if it ends instead. */
-  async start(): Promise<number | undefined> {
+  /** Starts the gateway and waits until it is ready. */
+  async start(): Promise<void> {
     const { child, adminPort, port } = await this.spawn();
     this.#gateway = child;
     this.#port = port;
     this.#adminPort = adminPort;
     const untilMs = performance.now() + readyMsMax;
     while (performance.now() < untilMs) {
-      if (child.exitCode !== null) return child.exitCode;
+      if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}`);
       const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined);
-      if (answer?.ok === true) return undefined;
+      if (answer?.ok === true) return;
       await sleep(50);
     }
     throw new Error('the gateway was not ready in time');
@@ -130,7 +133,6 @@ export class World {
       routes: [{ handler: './handler.mjs' }],
     };
     await writeFile(file, stringify(settings));
-    const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
     const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
       ...{ cwd: this.#folder, env: {}, stdio: 'ignore' },
     });
