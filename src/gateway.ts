@@ -181,6 +181,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     await pool.start(config.shardCount);
     const adminPort = await admin.listen(config.admin.host, config.admin.port);
     const port = await server.listen();
+    hangups.lostStreams.listening();
     const drain = (timeoutMs = config.drain.timeoutMs) => drainGateway(parts, timeoutMs, log);
     return { port, adminPort, drain, destroy };
   } catch (thrown) {

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -32,7 +34,11 @@ export class Children {
   /** Runs `dist/src/cli.js` with nothing of our environment: above all no credentials. */
   runGateway(args: readonly string[]): Child {
     const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
-    return this.#keep(spawn(process.execPath, [cli, ...args], { cwd: tmpdir(), env: {} }));
+    // What it keeps is nobody's next time.
+    const cwd = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
+    const child = this.#keep(spawn(process.execPath, [cli, ...args], { cwd, env: {} }));
+    child.process.once('exit', () => rmSync(cwd, { recursive: true, force: true }));
+    return child;
   }
 
   /** Ends one and waits: softly at first, then hard. */

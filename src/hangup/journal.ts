@@ -218,6 +218,7 @@ export class Journal implements HangupStore {
       const openFile = this.#options.openFile ?? openToAppend;
       const handle = await openFile(segmentFile(this.#directory, number));
       if (this.#isClosed) return handle.close();
+      if (this.#options.fsync === 'tick') await syncName(this.#directory);
       const before = this.#file;
       this.#file = { handle, number };
       this.#fileBytes = 0;
@@ -259,6 +260,16 @@ export class Journal implements HangupStore {
     clearInterval(this.#repairer);
     await Promise.race([this.#file?.handle.close().catch(() => {}), late]);
     this.#file = undefined;
+  }
+}
+
+/** A new file's name is in its directory, which has to reach the disk as well. Not all systems can do that. */
+async function syncName(directory: string): Promise<void> {
+  try {
+    const handle = await open(directory, 'r');
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    // Its content is synced all the same.
   }
 }
 

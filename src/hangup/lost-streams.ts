@@ -4,8 +4,8 @@ import type { HangupStore, LiveCall } from './intent.js';
 
 interface Lost {
   readonly call: LiveCall;
-  /** `performance.now()` */
-  readonly lostMs: number;
+  /** `performance.now()` from which its grace counts. */
+  lostMs: number;
   /** The brake is on for it: it waits twice as long. */
   held: boolean;
 }
@@ -61,6 +61,13 @@ export class LostStreams {
       'calls were live when the last process died: hung up unless their streams come back',
     );
     for (const call of calls) this.lost(call);
+  }
+
+  /** Streams can come back from now on: the grace of those of an earlier process begins. */
+  listening(): void {
+    const nowMs = performance.now();
+    for (const lost of this.#lost.values()) lost.lostMs = nowMs;
+    this.#recentMs = this.#recentMs.map(() => nowMs);
   }
 
   /** A call's stream is here, for the first time or again. */

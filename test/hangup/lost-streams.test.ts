@@ -48,6 +48,17 @@ describe('a lost stream', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('of an earlier process has its grace from when streams can come back', async () => {
+    const { streams, unclaimed, pass } = open(100);
+    streams.recover([call('a')]);
+    await pass(20_000);
+    streams.listening();
+    await pass(29_500);
+    expect(unclaimed).toEqual([]);
+    await pass(1_000);
+    expect(unclaimed).toEqual(['a']);
+  });
+
   it('is left alone when it comes back, or when Plivo says that the call is over', async () => {
     const { streams, unclaimed, lose, claim, pass } = open(100);
     lose('back');
