@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { stringify } from 'yaml';
 import { nonceHeader, signatureHeaders, signatureV3 } from '../../src/plivo/signature.js';
 import { freePort } from '../bench/children.js';
 import { PlivoApi } from '../plivo-api.js';
@@ -19,7 +18,7 @@ const root = dirname(createRequire(import.meta.url).resolve('#package.json'));
 const cli = join(root, 'dist/src/cli.js');
 
 /** What the application does is what its caller presses. */
-const handler = `export default {
+const handler = `const handler = {
   start() {},
   dtmf(call, digit) {
     if (digit === '1') call.cancel();
@@ -27,6 +26,7 @@ const handler = `export default {
     if (digit === '3') call.leave();
   },
 };
+export { handler as default };
 `;
 
 /** One telephone call, as Plivo and the caller know it. */
@@ -132,7 +132,8 @@ export class World {
       hangup: this.#options.hangup ?? {},
       routes: [{ handler: './handler.mjs' }],
     };
-    await writeFile(file, stringify(settings));
+    // JSON is YAML.
+    await writeFile(file, JSON.stringify(settings));
     const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
       ...{ cwd: this.#folder, env: {}, stdio: 'ignore' },
     });
