@@ -331,7 +331,7 @@ export class HangupDispatcher {
     const { callId } = pending.intent;
     this.#pending.delete(callId);
     if (keptAsFailed.has(outcome)) this.#failed.keep(pending);
-    else this.store.append({ type: 'settled', callId });
+    else this.store.append({ type: 'settled', callIds: [callId] });
     this.#tell(pending, outcome);
   }
 

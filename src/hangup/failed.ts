@@ -31,7 +31,7 @@ export class FailedIntents {
   /** Forgets one for good; false if there is none. */
   settle(callId: string): boolean {
     if (!this.#byCallId.delete(callId)) return false;
-    this.#store.append({ type: 'settled', callId });
+    this.#store.append({ type: 'settled', callIds: [callId] });
     return true;
   }
 

@@ -34,7 +34,7 @@ export type Entry =
   | { readonly type: 'hangup'; readonly intent: Intent }
   | { readonly type: 'failed'; readonly failed: FailedIntent }
   /** Confirmed, dropped by an operator, or no longer wanted. */
-  | { readonly type: 'settled'; readonly callId: string }
+  | { readonly type: 'settled'; readonly callIds: readonly string[] }
   | { readonly type: 'live'; readonly call: LiveCall }
   | { readonly type: 'gone'; readonly callId: string };
 

@@ -22,18 +22,12 @@ function sumOf(json: string): string {
   );
 }
 
-/** Needs no escapes: half of all lines are of one of these. */
-const plainId = /^[\w-]{1,128}$/;
-
 const cut = (_name: string, value: unknown): unknown =>
   typeof value === 'string' ? value.slice(0, textCharsMax) : value;
 
 /** Texts come from Plivo and from peers: overlong ones are cut, so that the line can be read again. */
 export function lineOf(entry: Entry): string {
-  const whole =
-    entry.type === 'settled' && plainId.test(entry.callId)
-      ? `{"type":"settled","callId":"${entry.callId}"}`
-      : JSON.stringify(entry);
+  const whole = JSON.stringify(entry);
   const json = whole.length > textCharsMax ? JSON.stringify(entry, cut) : whole;
   return `${sumOf(json)} ${json}\n`;
 }
@@ -61,13 +55,14 @@ const intent = {
 } as const;
 type Shape = Readonly<Record<string, string>>;
 /** By type: the member that holds the rest, if not the entry itself, and what is in it. */
-const shapes: Readonly<Record<Entry['type'], { readonly in?: string; readonly has: Shape }>> = {
+const shapes: Readonly<
+  Record<Exclude<Entry['type'], 'settled'>, { readonly in?: string; readonly has: Shape }>
+> = {
   hangup: { in: 'intent', has: intent },
   failed: {
     in: 'failed',
     has: { ...intent, failedAt: 'number', attempts: 'number', lastAnswer: 'string' },
   },
-  settled: { has: { callId: 'string' } },
   live: { in: 'call', has: { ...call, startedAt: 'number' } },
   gone: { has: { callId: 'string' } },
 };
@@ -75,8 +70,11 @@ const shapes: Readonly<Record<Entry['type'], { readonly in?: string; readonly ha
 /** A line with a right sum may still be of another program, or of a later version. */
 function isEntry(value: unknown): value is Entry {
   if (!isObject(value) || typeof value.type !== 'string') return false;
+  if (value.type === 'settled') {
+    return Array.isArray(value.callIds) && value.callIds.every(isCallId);
+  }
   if (!Object.hasOwn(shapes, value.type)) return false;
-  const shape = shapes[value.type as Entry['type']];
+  const shape = shapes[value.type as keyof typeof shapes];
   const members = shape.in === undefined ? value : value[shape.in];
   return isObject(members) && hasShape(members, shape.has);
 }
@@ -85,9 +83,12 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
+function isCallId(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.length <= callIdCharsMax;
+}
+
 function hasShape(members: Readonly<Record<string, unknown>>, shape: Shape): boolean {
-  const { callId } = members;
-  if (typeof callId !== 'string' || callId === '' || callId.length > callIdCharsMax) return false;
+  if (!isCallId(members.callId)) return false;
   return Object.entries(shape).every(([name, kind]) => {
     const member = members[name];
     if (typeof member !== kind) return false;
@@ -96,6 +97,7 @@ function hasShape(members: Readonly<Record<string, unknown>>, shape: Shape): boo
   });
 }
 
+/** Of an entry of several calls, the first. */
 export function callIdOf(entry: Entry): string {
   switch (entry.type) {
     case 'hangup':
@@ -104,6 +106,8 @@ export function callIdOf(entry: Entry): string {
       return entry.failed.callId;
     case 'live':
       return entry.call.callId;
+    case 'settled':
+      return entry.callIds[0] ?? '';
     default:
       return entry.callId;
   }
@@ -130,8 +134,10 @@ export class JournalState {
         this.failed.set(entry.failed.callId, entry.failed);
         return;
       case 'settled':
-        this.intents.delete(entry.callId);
-        this.failed.delete(entry.callId);
+        for (const callId of entry.callIds) {
+          this.intents.delete(callId);
+          this.failed.delete(callId);
+        }
         return;
       case 'live':
         this.calls.set(entry.call.callId, entry.call);

@@ -19,6 +19,8 @@ export interface JournalOptions {
 const segmentBytesMax = 16 * 1024 * 1024;
 /** How long entries that nobody waits for gather for one write. */
 const gatherMs = 2;
+/** Calls in one line: it stays readable at its longest. */
+const settledInLine = 64;
 /** Entries written in one go when a new file takes over. */
 const sliceEntries = 500;
 const repairMs = 5_000;
@@ -50,6 +52,8 @@ export class Journal implements HangupStore {
   #old: number[];
   /** Lines for the next write. */
   #lines: string[] = [];
+  /** Calls for the line behind them. */
+  #settled: string[] = [];
   #gatherer: NodeJS.Timeout | undefined = undefined;
   /** The write that will hold `#lines`, if one was asked for. */
   #next: Promise<void> | undefined = undefined;
@@ -115,15 +119,31 @@ export class Journal implements HangupStore {
     this.#state.apply(entry);
     // Without a file, what is kept is the truth: the next file gets it from there.
     if (this.#file === undefined || this.#isClosed) return;
-    this.#lines.push(lineOf(entry));
+    if (entry.type === 'settled') this.#settle(entry.callIds);
+    else {
+      this.#endRun();
+      this.#lines.push(lineOf(entry));
+    }
     this.#gatherer ??= setTimeout(() => {
       this.#gatherer = undefined;
       void this.written();
     }, gatherMs);
   }
 
+  /** One line for a run of them: while a queue drains there is nothing else to write. */
+  #settle(callIds: readonly string[]): void {
+    this.#settled.push(...callIds);
+    if (this.#settled.length >= settledInLine) this.#endRun();
+  }
+
+  #endRun(): void {
+    if (this.#settled.length === 0) return;
+    this.#lines.push(lineOf({ type: 'settled', callIds: this.#settled }));
+    this.#settled = [];
+  }
+
   written(): Promise<void> {
-    if (this.#lines.length === 0) return this.#last;
+    if (this.#lines.length + this.#settled.length === 0) return this.#last;
     this.#next ??= this.#afterThisTurn();
     return this.#next;
   }
@@ -145,6 +165,7 @@ export class Journal implements HangupStore {
 
   async #write(): Promise<void> {
     this.#next = undefined;
+    this.#endRun();
     const lines = this.#lines;
     this.#lines = [];
     if (this.#file === undefined || lines.length === 0) return;
@@ -241,6 +262,7 @@ export class Journal implements HangupStore {
       this.#file = undefined;
     }
     this.#lines = [];
+    this.#settled = [];
     this.#repairer ??= setInterval(() => void this.#repair(), this.#options.repairMs ?? repairMs);
     this.#repairer.unref();
   }

@@ -75,7 +75,7 @@ export function dropOffline(directory: string, callId: string, log: Log): Promis
   return withJournal(directory, log, (journal) => {
     const { intents, failed } = journal.recovered;
     const isThere = intents.has(callId) || failed.has(callId);
-    if (isThere) journal.append({ type: 'settled', callId });
+    if (isThere) journal.append({ type: 'settled', callIds: [callId] });
     return isThere;
   });
 }

@@ -34,7 +34,7 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     type: fc.constant('failed' as const),
     failed: fc.record({ ...intentMembers, failedAt: time, attempts: fc.nat(), lastAnswer: text }),
   }),
-  fc.record({ type: fc.constant('settled' as const), callId }),
+  fc.record({ type: fc.constant('settled' as const), callIds: fc.array(callId) }),
   fc.record({
     type: fc.constant('live' as const),
     call: fc.record({ callId, accountId: text, route: text, startedAt: time }),
@@ -163,7 +163,7 @@ describe('the state', () => {
 
   it('forgets both when it is settled, and not the call', () => {
     const live: Entry = { type: 'live', call };
-    const settled: Entry = { type: 'settled', callId: 'call-1' };
+    const settled: Entry = { type: 'settled', callIds: ['call-1'] };
     const state = stateOf(live, hangup, settled);
     expect([state.intents.size, state.failed.size, state.calls.size]).toEqual([0, 0, 1]);
     expect(stateOf(failed, settled).size).toBe(0);

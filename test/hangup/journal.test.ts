@@ -109,7 +109,7 @@ describe('a journal', () => {
       journal.append(entry);
     }
     await journal.written();
-    for (const entry of [{ type: 'settled', callId: 'a' }, failed('b')] as const) {
+    for (const entry of [{ type: 'settled', callIds: ['a'] }, failed('b')] as const) {
       journal.append(entry);
     }
     journal.append({ type: 'gone', callId: 'd' });
@@ -171,7 +171,7 @@ describe('a journal', () => {
     journal.append(hangup('b'));
     await written;
     await wait(20);
-    journal.append({ type: 'settled', callId: 'a' });
+    journal.append({ type: 'settled', callIds: ['a'] });
     await wait(50);
     expect([...(await recoveredFrom(copyOf(directory))).intents.keys()]).toEqual(['b']);
   });
@@ -303,7 +303,7 @@ describe('a new file', () => {
     const callId = `call-${Math.floor(random() * 3_000)}`;
     const entries: Entry[] = [
       ...[hangup(callId), hangup(callId), live(callId), failed(callId)],
-      ...[{ type: 'settled', callId } as const, { type: 'gone', callId } as const],
+      ...[{ type: 'settled', callIds: [callId] } as const, { type: 'gone', callId } as const],
     ];
     const entry = entries[Math.floor(random() * entries.length)]!;
     journal.append(entry);
@@ -352,7 +352,7 @@ describe('a new file', () => {
     for (let i = 0; i < 2_000; i += 1) first.append(hangup(`call-${i}`));
     await first.close();
     // The crash: a new file that has only a part, and the settled line of one that is in the old.
-    const part = lineOf(hangup('call-0')) + lineOf({ type: 'settled', callId: 'call-1' });
+    const part = lineOf(hangup('call-0')) + lineOf({ type: 'settled', callIds: ['call-1'] });
     writeFileSync(join(directory, 'hangups-000002.journal'), part);
     const { intents } = await recoveredFrom(directory);
     expect(intents.size).toBe(1_999);
@@ -405,7 +405,7 @@ describe('a new file', () => {
     };
     const journal = await openJournal(newDirectory(), { openFile, segmentBytesMax: 100 });
     journal.append(hangup('a'));
-    journal.append({ type: 'settled', callId: 'a' });
+    journal.append({ type: 'settled', callIds: ['a'] });
     await journal.close();
     await wait(150);
     expect(handles.map(({ fd }) => fd)).toEqual(handles.map(() => -1));
@@ -422,7 +422,7 @@ describe('a disk in trouble', () => {
     expect(journal.degraded).toContain(directory);
     expect(journal.degraded).toMatch(/EEXIST|ENOTDIR/);
     for (let i = 0; i < 1_200; i += 1) journal.append(hangup(`call-${i}`));
-    journal.append({ type: 'settled', callId: 'call-7' });
+    journal.append({ type: 'settled', callIds: ['call-7'] });
     await journal.written();
     await wait(100);
     expect(journal.recovered.intents.size).toBe(1_199);
