@@ -74,8 +74,14 @@ export async function dispatched(
   const startMs = performance.now();
   for (let i = 0; i < count; i += 1) {
     const callId = newCallId(directory.slice(-6), i);
-    const call = { callId, accountId: '', route: '', reason: 'app-end' };
-    dispatcher.submit({ ...call, inMs: 0, speculative: false });
+    dispatcher.submit({
+      callId,
+      accountId: '',
+      route: '',
+      reason: 'app-end',
+      inMs: 0,
+      speculative: false,
+    });
   }
   await all;
   const seconds = (performance.now() - startMs) / 1_000;

@@ -50,7 +50,7 @@ export class PlivoClient {
     const authorization = account.credentials ? basicAuthorization(account.credentials) : '';
     this.#headers = { authorization };
     this.#jsonHeaders = { authorization, 'content-type': 'application/json' };
-    this.#prefix = new URL(account.apiUrl).pathname;
+    this.#prefix = new URL(account.apiUrl).pathname.replace(/\/+$/, '');
   }
 
   /**
@@ -68,7 +68,7 @@ export class PlivoClient {
 
   /** @throws GatewayError BAD_CALL_ID if no request can be made for this call */
   check(callId: string): void {
-    callUrl(this.#account.apiUrl, this.#account.credentials?.authId ?? 'none', callId);
+    callUrl(this.#prefix, this.#account.credentials?.authId ?? 'none', callId);
   }
 
   close(): Promise<void> {

@@ -22,7 +22,7 @@ export function callUrl(apiUrl: string, authId: string, callId: string): string 
       `call id ${JSON.stringify(callId.slice(0, 40))} is not a token of letters, digits, "_" and "-"; no request was made`,
     );
   }
-  const base = apiUrl.replace(/\/+$/, '');
+  const base = apiUrl.endsWith('/') ? apiUrl.replace(/\/+$/, '') : apiUrl;
   return `${base}/v1/Account/${encodeURIComponent(authId)}/Call/${encodeURIComponent(callId)}/`;
 }
 
