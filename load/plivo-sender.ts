@@ -28,7 +28,7 @@ export class PlivoSender {
     const { callId, streamId, accountId, extraHeaders, format } = this.#names;
     return JSON.stringify({
       event: 'start',
-      sequenceNumber: this.#next(),
+      sequenceNumber: this.nextNumber(),
       start: {
         callId,
         streamId,
@@ -45,7 +45,7 @@ export class PlivoSender {
     this.#chunk += 1;
     return JSON.stringify({
       event: 'media',
-      sequenceNumber: this.#next(),
+      sequenceNumber: this.nextNumber(),
       streamId: this.#names.streamId,
       media: {
         track: 'inbound',
@@ -61,7 +61,7 @@ export class PlivoSender {
   dtmf(digit: string, unixMs: number): string {
     return JSON.stringify({
       event: 'dtmf',
-      sequenceNumber: this.#next(),
+      sequenceNumber: this.nextNumber(),
       streamId: this.#names.streamId,
       dtmf: { track: 'inbound', digit, timestamp: String(Math.round(unixMs)) },
       extra_headers: this.#names.extraHeaders,
@@ -71,17 +71,18 @@ export class PlivoSender {
   /** Section 2.4: no `extra_headers`. */
   playedStream(name: string): string {
     const { streamId } = this.#names;
-    const sequenceNumber = this.#next();
+    const sequenceNumber = this.nextNumber();
     return JSON.stringify({ event: 'playedStream', sequenceNumber, streamId, name });
   }
 
   /** Section 2.5. */
   clearedAudio(): string {
     const { streamId } = this.#names;
-    return JSON.stringify({ event: 'clearedAudio', sequenceNumber: this.#next(), streamId });
+    return JSON.stringify({ event: 'clearedAudio', sequenceNumber: this.nextNumber(), streamId });
   }
 
-  #next(): number {
+  /** Taken by each message; also for one that is built elsewhere. */
+  nextNumber(): number {
     this.#sequenceNumber += 1;
     return this.#sequenceNumber;
   }

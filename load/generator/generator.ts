@@ -1,0 +1,127 @@
+import { ptimeMs } from '../../src/limits.js';
+import { silencePayload, streamFormats } from '../stream-format.js';
+import { type CallSurroundings, LoadCall } from './load-call.js';
+import type { Dial, GeneratorNotice, GeneratorOptions, GeneratorOrder } from './messages.js';
+import { Meter } from './meter.js';
+import { type Random, seeded } from './random.js';
+
+/** The clock's grid: a call's packets are due at one of these places within every 20 ms. */
+const slotMs = 0.25;
+const slotCount = ptimeMs / slotMs;
+/** Sending pauses after this long, so that answers are read even when the machine is too slow. */
+const sendingMsMax = 4;
+const intervalMs = 1_000;
+
+/**
+ * Many calls on one absolute clock: packet n of a call is due at t0 + n × 20 ms, and is sent late rather than never. Calls
+ * are spread over the 20 ms as they come.
+ */
+export class Generator {
+  readonly #notify: (notice: GeneratorNotice) => void;
+  readonly #calls = new Map<string, LoadCall>();
+  readonly #slots: LoadCall[][] = Array.from({ length: slotCount }, () => []);
+  readonly #surroundings: CallSurroundings;
+  readonly #meter = new Meter();
+  readonly #random: Random;
+  /** A whole number of ms, so that sums of it and the grid are exact. */
+  readonly #originMs = Math.ceil(performance.now());
+  /** The slot that is next, counted from the origin, and the place in it. */
+  #slot = 0;
+  #place = 0;
+  #intervalStartMs = performance.now();
+  #isStopped = false;
+
+  constructor(options: GeneratorOptions, notify: (notice: GeneratorNotice) => void) {
+    const format = streamFormats[options.format];
+    this.#notify = notify;
+    this.#random = seeded(options.seed);
+    this.#surroundings = {
+      meter: this.#meter,
+      format,
+      speech: options.payloads.map((payload) => Buffer.from(payload, 'latin1')),
+      silence: Buffer.from(silencePayload(format), 'latin1'),
+      insecure: options.insecure,
+      isEcho: options.isEcho,
+      started: ({ callId, streamId }) => notify({ type: 'started', callId, streamId }),
+      over: (result) => {
+        this.#calls.delete(result.callId);
+        notify({ type: 'over', result });
+      },
+    };
+    this.#look();
+  }
+
+  take(order: GeneratorOrder): void {
+    switch (order.type) {
+      case 'dial':
+        for (const dial of order.dials) this.#add(dial);
+        return;
+      case 'hangUp':
+        this.#calls.get(order.callId)?.hangUpByRest(performance.now());
+        return;
+      case 'end':
+        for (const call of [...this.#calls.values()]) call.hangUp(performance.now());
+        return;
+      case 'stop':
+        this.#stop();
+        return;
+    }
+  }
+
+  #add(dial: Dial): void {
+    this.#meter.counters.dialled += 1;
+    const random = seeded(this.#random() * 0xffff_ffff);
+    const call = new LoadCall(dial, this.#surroundings, random, performance.now());
+    this.#calls.set(dial.callId, call);
+    this.#emptiestSlot().push(call);
+  }
+
+  #emptiestSlot(): LoadCall[] {
+    return this.#slots.reduce((least, slot) => (slot.length < least.length ? slot : least));
+  }
+
+  #stop(): void {
+    this.#isStopped = true;
+    this.#report(performance.now());
+    this.#notify({ type: 'stopped', violations: this.#meter.violations.list() });
+  }
+
+  #look(): void {
+    if (this.#isStopped) return;
+    const nowMs = performance.now();
+    if (nowMs - this.#intervalStartMs >= intervalMs) this.#report(nowMs);
+    const isBehind = this.#tickDue(nowMs + sendingMsMax);
+    if (isBehind) setImmediate(() => this.#look());
+    else setTimeout(() => this.#look(), 1);
+  }
+
+  /** Ticks the calls that are due; true if there was no time for all of them. */
+  #tickDue(untilMs: number): boolean {
+    for (;;) {
+      const dueMs = this.#originMs + this.#slot * slotMs;
+      if (dueMs > performance.now()) return false;
+      const calls = this.#slots[this.#slot % slotCount]!;
+      while (this.#place < calls.length) {
+        const nowMs = performance.now();
+        if (nowMs > untilMs) return true;
+        const call = calls[this.#place]!;
+        if (call.isOver) {
+          calls[this.#place] = calls.at(-1)!;
+          calls.pop();
+        } else {
+          call.tick(dueMs, nowMs);
+          this.#place += 1;
+        }
+      }
+      this.#place = 0;
+      this.#slot += 1;
+    }
+  }
+
+  #report(nowMs: number): void {
+    this.#intervalStartMs = nowMs;
+    let connecting = 0;
+    for (const call of this.#calls.values()) if (call.isConnecting) connecting += 1;
+    this.#notify(this.#meter.take(nowMs, this.#calls.size - connecting, connecting));
+  }
+}
