@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { benchCommand } from '../load/bench.js';
 import { callCommand } from '../load/call-command.js';
+import { loadCommand } from '../load/load-command.js';
 import { checkCommand } from './config/print.js';
 import { errorText, GatewayError } from './errors.js';
 import { hangupsCommand } from './hangups-command.js';
@@ -15,6 +16,7 @@ export async function runProgram(): Promise<void> {
     .showHelpAfterError()
     .addCommand(serveCommand())
     .addCommand(callCommand())
+    .addCommand(loadCommand())
     .addCommand(checkCommand())
     .addCommand(hangupsCommand())
     .addCommand(benchCommand());

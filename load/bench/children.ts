@@ -31,12 +31,12 @@ export class Children {
     return this.#keep(fork(path, [...args], { cwd: tmpdir(), env: {}, stdio: 'pipe' }));
   }
 
-  /** Runs `dist/src/cli.js` with nothing of our environment: above all no credentials. */
-  runGateway(args: readonly string[]): Child {
+  /** Runs `dist/src/cli.js` with nothing of our own environment: above all no credentials. */
+  runGateway(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
     const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
-    // What it keeps is nobody's next time.
+    // What it keeps is nobody's next time. A Ctrl-C is for us to pass on: hence a process group of its own.
     const cwd = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
-    const child = this.#keep(spawn(process.execPath, [cli, ...args], { cwd, env: {} }));
+    const child = this.#keep(spawn(process.execPath, [cli, ...args], { cwd, env, detached: true }));
     child.process.once('exit', () => rmSync(cwd, { recursive: true, force: true }));
     return child;
   }

@@ -228,10 +228,10 @@ export class LoadCall implements Actor {
     const isFirst = this.#startedMs === 0;
     if (isFirst) this.#startedMs = nowMs;
     this.#deadlineMs = this.#startedMs + (this.#dial.lengthMs ?? Number.POSITIVE_INFINITY);
+    if (isFirst) this.#with.started(this);
     if (this.#scenario.opening === 'no-start') return;
     if (this.#scenario.opening === 'media-first') this.#sendEarlyMedia();
     this.sendStart();
-    if (isFirst) this.#with.started(this);
   }
 
   #sendEarlyMedia(): void {

@@ -112,6 +112,8 @@ export function exitCodeOf({ stages, profile }: LoadReport): number {
   // The step that broke is what steps are for.
   const judged = profile.startsWith('steps') ? stages.slice(0, 1) : stages;
   if (judged.some(({ thresholds }) => thresholds.some(({ holds }) => !holds))) return 99;
-  const saysNothing = judged.some((stage) => stage.void.length > 0 || stage.counters.connected === 0);
+  const saysNothing = judged.some(
+    (stage) => stage.void.length > 0 || stage.counters.connected === 0,
+  );
   return saysNothing || judged.length === 0 ? 1 : 0;
 }

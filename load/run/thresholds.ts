@@ -1,4 +1,8 @@
-import { type CounterName, type DistributionName, distributionNames } from '../generator/messages.js';
+import {
+  type CounterName,
+  type DistributionName,
+  distributionNames,
+} from '../generator/messages.js';
 import type { Tally } from './tally.js';
 
 type Comparison = '<' | '<=' | '>' | '>=' | '==';
@@ -30,16 +34,17 @@ const comparisons: Readonly<Record<Comparison, (value: number, limit: number) =>
 };
 
 /** What each count is a part of, for a limit in percent. */
-const counts: Readonly<Record<string, readonly [of: CounterName | 'unexpected', base: CounterName]>> =
-  {
-    lost: ['lost', 'sent'],
-    late: ['late', 'returned'],
-    gaps: ['gaps', 'received'],
-    failed: ['failed', 'dialled'],
-    unexpected: ['unexpected', 'ended'],
-    violations: ['violations', 'received'],
-    answered: ['answered', 'turns'],
-  };
+const counts: Readonly<
+  Record<string, readonly [of: CounterName | 'unexpected', base: CounterName]>
+> = {
+  lost: ['lost', 'sent'],
+  late: ['late', 'returned'],
+  gaps: ['gaps', 'received'],
+  failed: ['failed', 'dialled'],
+  unexpected: ['unexpected', 'ended'],
+  violations: ['violations', 'received'],
+  answered: ['answered', 'turns'],
+};
 
 const form =
   /^\s*([a-z]+)(?:_(p\d{1,2}(?:\.\d+)?|max))?\s*(<=|>=|==|<|>)\s*(\d+(?:\.\d+)?)\s*(ms|s|%)?\s*$/;
@@ -74,11 +79,11 @@ export function parseThreshold(text: string): Threshold {
 
 export function judge(threshold: Threshold, tally: Tally): ThresholdResult {
   const { text, comparison, limit } = threshold;
-  const value = valueOf(threshold, tally);
+  const value = measured(threshold, tally);
   return { text, value, holds: comparisons[comparison](value, limit) };
 }
 
-function valueOf({ metric, unit }: Threshold, tally: Tally): number {
+function measured({ metric, unit }: Threshold, tally: Tally): number {
   const [name = '', place] = metric.split('_');
   if (place === 'max') return tally.distribution(name as DistributionName).max;
   if (place !== undefined) {
