@@ -54,6 +54,7 @@ export interface MediaNames {
 }
 
 const timestampWidth = 13;
+const zero = 0x30;
 
 /**
  * The next `media` message of one stream (protocol section 2.2) as a whole frame, of which numbers and payload are
@@ -68,6 +69,9 @@ export class MediaFrame {
   #payloadOffset = 0;
   #sequenceWidth = 0;
   #chunkWidth = 0;
+  #sequence = 0;
+  #chunk = 0;
+  #unixMs = 0;
 
   constructor(names: MediaNames) {
     this.#names = names;
@@ -80,12 +84,15 @@ export class MediaFrame {
   fill(sequenceNumber: number, chunk: number, unixMs: number, payload: Buffer): Buffer {
     const sequenceWidth = widthOf(sequenceNumber);
     const chunkWidth = widthOf(chunk);
-    if (sequenceWidth !== this.#sequenceWidth || chunkWidth !== this.#chunkWidth) {
-      this.#layOut(sequenceWidth, chunkWidth);
-    }
-    writeDigits(this.#frame, this.#sequenceOffset, sequenceNumber, sequenceWidth);
-    writeDigits(this.#frame, this.#chunkOffset, chunk, chunkWidth);
-    writeDigits(this.#frame, this.#timestampOffset, Math.floor(unixMs), timestampWidth);
+    const isSameWidth = sequenceWidth === this.#sequenceWidth && chunkWidth === this.#chunkWidth;
+    if (!isSameWidth || unixMs < this.#unixMs) this.#layOut(sequenceWidth, chunkWidth);
+    const time = Math.floor(unixMs);
+    addDigits(this.#frame, this.#sequenceOffset + sequenceWidth, sequenceNumber - this.#sequence);
+    addDigits(this.#frame, this.#chunkOffset + chunkWidth, chunk - this.#chunk);
+    addDigits(this.#frame, this.#timestampOffset + timestampWidth, time - this.#unixMs);
+    this.#sequence = sequenceNumber;
+    this.#chunk = chunk;
+    this.#unixMs = time;
     this.#frame.set(payload, this.#payloadOffset);
     return this.#frame;
   }
@@ -112,6 +119,9 @@ export class MediaFrame {
     this.#payloadOffset = after('"payload":"');
     this.#sequenceWidth = sequenceWidth;
     this.#chunkWidth = chunkWidth;
+    this.#sequence = 10 ** (sequenceWidth - 1);
+    this.#chunk = 10 ** (chunkWidth - 1);
+    this.#unixMs = 0;
   }
 }
 
@@ -121,11 +131,12 @@ function widthOf(value: number): number {
   return width;
 }
 
-function writeDigits(target: Buffer, offset: number, value: number, width: number): void {
-  let rest = value;
-  for (let i = offset + width - 1; i >= offset; i -= 1) {
-    const next = Math.floor(rest / 10);
-    target[i] = 0x30 + rest - next * 10;
-    rest = next;
+/** Adds to the decimal digits before `end`: of a number that grows by little, few are touched. */
+function addDigits(target: Buffer, end: number, value: number): void {
+  let carry = value;
+  for (let i = end - 1; carry > 0; i -= 1) {
+    const sum = target[i]! - zero + carry;
+    carry = Math.floor(sum / 10);
+    target[i] = zero + sum - carry * 10;
   }
 }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { ptimeMs } from '../../src/limits.js';
 import { silencePayload, streamFormats } from '../stream-format.js';
 import { type CallSurroundings, LoadCall } from './load-call.js';
@@ -97,19 +98,18 @@ export class Generator {
 
   /** Ticks the calls that are due; true if there was no time for all of them. */
   #tickDue(untilMs: number): boolean {
-    for (;;) {
+    for (let nowMs = performance.now(); ; ) {
       const dueMs = this.#originMs + this.#slot * slotMs;
-      if (dueMs > performance.now()) return false;
+      if (dueMs > nowMs) return false;
       const calls = this.#slots[this.#slot % slotCount]!;
       while (this.#place < calls.length) {
-        const nowMs = performance.now();
         if (nowMs > untilMs) return true;
         const call = calls[this.#place]!;
         if (call.isOver) {
           calls[this.#place] = calls.at(-1)!;
           calls.pop();
         } else {
-          call.tick(dueMs, nowMs);
+          nowMs = call.tick(dueMs, nowMs);
           this.#place += 1;
         }
       }

@@ -53,6 +53,9 @@ export class Link {
    * `socket.write`; where there is none (TLS) the socket is written to.
    */
   #descriptor = -1;
+  /** The socket holds bytes back, and everything else has to queue behind them. */
+  #isFull = false;
+  #isEnded = false;
   #isOpen = false;
   #isOver = false;
   #closeCode = brokenCode;
@@ -77,15 +80,16 @@ export class Link {
 
   /** Bytes that the kernel has not taken. */
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#isFull ? this.#socket.writableLength : 0;
   }
 
   /** Writes a frame, which may be written over afterwards. */
   send(frame: Buffer): void {
     const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded) return;
-    if (this.#descriptor < 0 || socket.writableLength > 0) {
-      socket.write(Buffer.from(frame));
+    if (socket.destroyed || this.#isEnded) return;
+    if (this.#isFull && socket.writableLength === 0) this.#isFull = false;
+    if (this.#descriptor < 0 || this.#isFull) {
+      this.#sendLater(frame);
       return;
     }
     let written = 0;
@@ -95,7 +99,12 @@ export class Link {
       // Full for now; anything else the socket will tell.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
     }
-    if (written < frame.length) socket.write(Buffer.from(frame.subarray(written)));
+    if (written < frame.length) this.#sendLater(frame.subarray(written));
+  }
+
+  #sendLater(bytes: Buffer): void {
+    this.#socket.write(Buffer.from(bytes));
+    this.#isFull = true;
   }
 
   /** Asks for the end of the stream; `closed` tells when the server has agreed. */
@@ -187,6 +196,7 @@ export class Link {
     this.#closeCode = code;
     this.close(code < 1000 || code === 1005 ? 1000 : code);
     this.#over(code, `the server closed with code ${code}`);
+    this.#isEnded = true;
     this.#socket.end();
     // A server that does not close its own end keeps nobody waiting.
     this.#socket.setTimeout(1_000, () => this.#socket.destroy());
