@@ -3,24 +3,17 @@
  * answering every message but the first (`start`) with the same prepared `playAudio`. Nothing that
  * answers each message can cost less.
  */
-import { App, us_socket_local_port, type WebSocket } from 'uWebSockets.js';
+import { App, SSLApp, us_socket_local_port, type WebSocket } from 'uWebSockets.js';
 import { payloadBytesMax } from '../../src/limits.js';
-import { mulawSilence } from '../g711.js';
+import { silencePayload, streamFormats } from '../stream-format.js';
+import { serverArguments, silentAnswer } from './echo-stream.js';
 
 interface FloorStream {
   hasStarted: boolean;
 }
 
-const answer = Buffer.from(
-  JSON.stringify({
-    event: 'playAudio',
-    media: {
-      contentType: 'audio/x-mulaw',
-      sampleRate: 8_000,
-      payload: Buffer.alloc(160, mulawSilence).toString('base64'),
-    },
-  }),
-);
+const { format, certFile, keyFile } = serverArguments(process.argv.slice(2));
+const answer = silentAnswer(format, silencePayload(streamFormats[format]));
 
 function answerMedia(socket: WebSocket<FloorStream>): void {
   const stream = socket.getUserData();
@@ -28,7 +21,12 @@ function answerMedia(socket: WebSocket<FloorStream>): void {
   else stream.hasStarted = true;
 }
 
-App()
+const app =
+  certFile === undefined || keyFile === undefined
+    ? App()
+    : SSLApp({ cert_file_name: certFile, key_file_name: keyFile });
+
+app
   .ws<FloorStream>('/stream', {
     maxPayloadLength: payloadBytesMax,
     idleTimeout: 0,

@@ -1,174 +1,180 @@
-import { ptimeMs } from '../../src/limits.js';
-import type { Distribution } from './generator-messages.js';
-import type { MemoryResult } from './memory.js';
-import { mediaRate, type RoundResult, type Target, targets } from './round.js';
+import { generatorCoresMax, generatorLagP99MsMax } from '../run/report.js';
+import type { RoundResult } from './round.js';
+import { contestants } from './servers.js';
 
-/** What the gateway is to stay within. */
+/** What the gateway is to stay within (in the order of the table's columns). */
 export const budgets = {
-  cpuRatio: 2,
-  turnaroundP99Ms: 10,
-  residentKbPerCall: 25,
+  /** CPU per message at most so many times the floor's. */
+  cpuRatio: 1.6,
+  turnaroundP99Ms: 20,
+  residentKbPerCall: 20,
 } as const;
 
-/** Medians over the rounds of one target. */
-export interface TargetReport {
+/** Medians over the rounds of one contestant at one number of calls; lost is the sum. */
+export interface BenchRow {
+  readonly name: string;
   readonly calls: number;
-  readonly mediaPerSecond: number;
-  readonly repliesPerSecond: number;
-  /** All rounds together. */
+  readonly packetsPerSecond: number;
+  readonly cpuUsPerPacket: number;
+  /** Of CPU per packet, to the floor in the same round. */
+  readonly ratio: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
   readonly lost: number;
-  readonly closed: number;
-  readonly turnaroundMs: Distribution;
-  /** Of the rounds that had quiet seconds (see `MeasuredWindow`); null without any. */
-  readonly quietTurnaroundMs: Distribution | null;
-  /** All rounds together. */
-  readonly quietSeconds: number;
-  readonly cpuUsPerMedia: number;
-  readonly generatorLagMs: Distribution;
-  /** Cores that the generator used. */
+  /** Calls that failed or did not end as they should. */
+  readonly broken: number;
+  readonly residentMb: number;
   readonly generatorCores: number;
-  /** Cores that other processes and the machine's own host took; null if it is not known. */
-  readonly othersCores: number | null;
+  readonly generatorLagP99: number;
 }
 
-/** The JSON of `bench --json`. */
 export interface BenchReport {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
   readonly rounds: number;
   readonly seconds: number;
-  readonly floor: TargetReport | null;
-  readonly gateway: TargetReport | null;
-  /** CPU per media message, gateway over floor. */
-  readonly cpuRatio: number | null;
-  readonly memory: MemoryResult | null;
+  readonly rows: readonly BenchRow[];
+  /** Slope of the gateway's resident memory between two numbers of calls; null if it was not measured. */
+  readonly memory: {
+    readonly from: number;
+    readonly to: number;
+    readonly kbPerCall: number;
+  } | null;
   readonly budgets: typeof budgets;
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
 }
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? 0;
-  return rounded(sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2);
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
 }
 
-function medianOf(distributions: readonly Distribution[]): Distribution {
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** One row per contestant and number of calls, in the order of the contestants. */
+export function benchRows(results: readonly RoundResult[], seconds: number): BenchRow[] {
+  const sizes = [...new Set(results.map(({ calls }) => calls))];
+  return sizes.flatMap((calls) =>
+    contestants.flatMap(({ name, floor }) => {
+      const of = (who: string): RoundResult[] =>
+        results.filter((result) => result.name === who && result.calls === calls);
+      const rounds = of(name);
+      return rounds.length === 0 ? [] : [rowOf(name, calls, rounds, of(floor), seconds)];
+    }),
+  );
+}
+
+function rowOf(
+  name: string,
+  calls: number,
+  rounds: readonly RoundResult[],
+  floors: readonly RoundResult[],
+  seconds: number,
+): BenchRow {
+  const middle = (pick: (round: RoundResult) => number): number => median(rounds.map(pick));
+  const cost = ({ report }: RoundResult): number => report.serverUsPerPacket ?? 0;
+  const ratios = rounds.flatMap((round, i) => {
+    const floor = floors[i];
+    return floor === undefined ? [] : [cost(round) / cost(floor)];
+  });
   return {
-    p50: median(distributions.map(({ p50 }) => p50)),
-    p99: median(distributions.map(({ p99 }) => p99)),
-    p999: median(distributions.map(({ p999 }) => p999)),
-    max: median(distributions.map(({ max }) => max)),
+    name,
+    calls,
+    packetsPerSecond: middle(({ report }) => report.distributions.lag.count / seconds),
+    cpuUsPerPacket: middle(cost),
+    ratio: median(ratios),
+    p50: middle(({ report }) => report.distributions.turnaround.p50),
+    p99: middle(({ report }) => report.distributions.turnaround.p99),
+    p999: middle(({ report }) => report.distributions.turnaround.p999),
+    lost: sum(rounds.map(({ report }) => report.counters.lost)),
+    broken: sum(rounds.map(({ report }) => report.counters.failed + report.unexpected)),
+    residentMb: middle(({ residentBytes }) => residentBytes / 2 ** 20),
+    generatorCores: middle(({ report }) => report.generator.cores),
+    generatorLagP99: middle(({ report }) => report.distributions.lag.p99),
   };
 }
 
-/** Null without any round of that target. */
-export function reportTarget(results: readonly RoundResult[], target: Target): TargetReport | null {
-  const rounds = results.filter((result) => result.target === target);
-  const first = rounds[0];
-  if (first === undefined) return null;
-  const quiet = rounds.flatMap(({ quietTurnaroundMs }) => quietTurnaroundMs ?? []);
-  const total = (pick: (round: RoundResult) => number): number =>
-    rounds.reduce((sum, round) => sum + pick(round), 0);
-  return {
-    calls: first.calls,
-    mediaPerSecond: median(rounds.map((round) => (round.windowSent * 1_000) / round.windowMs)),
-    repliesPerSecond: median(rounds.map((round) => (round.windowReplies * 1_000) / round.windowMs)),
-    lost: total((round) => round.lost),
-    closed: total((round) => round.closed),
-    turnaroundMs: medianOf(rounds.map((round) => round.turnaroundMs)),
-    quietTurnaroundMs: quiet.length === 0 ? null : medianOf(quiet),
-    quietSeconds: total((round) => round.quietSeconds),
-    cpuUsPerMedia: median(rounds.map((round) => round.cpuUsPerMedia)),
-    generatorLagMs: medianOf(rounds.map((round) => round.lagMs)),
-    generatorCores: median(rounds.map((round) => round.cpuMs / round.windowMs)),
-    othersCores: rounds.some((round) => round.othersCores === null)
-      ? null
-      : median(rounds.map((round) => round.othersCores ?? 0)),
-  };
-}
+type Column = readonly [head: string, cell: (row: BenchRow) => string];
 
-type Row = readonly [name: string, pick: (report: TargetReport) => string, budget: string];
-
-const rows: readonly Row[] = [
-  ['calls', (report) => String(report.calls), ''],
-  ['media/s sent', (report) => report.mediaPerSecond.toFixed(0), ''],
-  ['replies/s', (report) => report.repliesPerSecond.toFixed(0), ''],
-  ['lost', (report) => String(report.lost), '0'],
-  ['streams closed', (report) => String(report.closed), '0'],
-  ['turnaround p50, ms', (report) => report.turnaroundMs.p50.toFixed(2), ''],
-  ['           p99, ms', (report) => report.turnaroundMs.p99.toFixed(2), ''],
-  ['         p99.9, ms', (report) => report.turnaroundMs.p999.toFixed(2), ''],
-  ['           max, ms', (report) => report.turnaroundMs.max.toFixed(2), ''],
-  ['quiet seconds', (report) => String(report.quietSeconds), ''],
-  ['p99 in these, ms', (report) => report.quietTurnaroundMs?.p99.toFixed(2) ?? '-', '≤ 10'],
-  ['server CPU, µs/media', (report) => report.cpuUsPerMedia.toFixed(2), ''],
-  ['generator lag p99, ms', (report) => report.generatorLagMs.p99.toFixed(2), ''],
-  ['          max, ms', (report) => report.generatorLagMs.max.toFixed(2), ''],
-  ['generator CPU, cores', (report) => report.generatorCores.toFixed(2), ''],
-  ['others, cores', (report) => report.othersCores?.toFixed(2) ?? '?', ''],
+const columns: readonly Column[] = [
+  ['packets/s', ({ packetsPerSecond }) => packetsPerSecond.toFixed(0)],
+  ['µs/packet', ({ cpuUsPerPacket }) => cpuUsPerPacket.toFixed(1)],
+  ['× floor', ({ ratio }) => ratio.toFixed(2)],
+  ['p50 ms', ({ p50 }) => p50.toFixed(1)],
+  ['p99', ({ p99 }) => p99.toFixed(1)],
+  ['p99.9', ({ p999 }) => p999.toFixed(1)],
+  ['lost', ({ lost }) => String(lost)],
+  ['broken', ({ broken }) => String(broken)],
+  ['MB', ({ residentMb }) => residentMb.toFixed(0)],
+  ['gen cores', ({ generatorCores }) => generatorCores.toFixed(2)],
+  ['gen lag p99', ({ generatorLagP99 }) => generatorLagP99.toFixed(1)],
 ];
 
-function line(cells: readonly string[]): string {
-  const [name = '', ...rest] = cells;
-  return `${name.padEnd(24)}${rest.map((cell) => cell.padStart(12)).join('')}`.trimEnd();
-}
-
-function verdict(isWithin: boolean): string {
-  return isWithin ? 'within' : 'ABOVE';
+/** The generator was the limit, not the server: its turnarounds are not the server's. */
+export function isVoid({ generatorCores, generatorLagP99 }: BenchRow, threads: number): boolean {
+  return generatorCores > generatorCoresMax * threads || generatorLagP99 > generatorLagP99MsMax;
 }
 
 /** The report for people. */
-export function benchText(report: BenchReport): string {
-  const { machine, floor, gateway, cpuRatio, memory } = report;
-  const lines = [`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`];
-  if (floor !== null || gateway !== null) {
-    lines.push(`median of ${report.rounds} rounds of ${report.seconds} s`, '');
-    lines.push(line(['', ...targets, 'budget']));
-    for (const [name, pick, budget] of rows) {
-      const cells = [floor, gateway].map((target) => (target === null ? '-' : pick(target)));
-      lines.push(line([name, ...cells, budget]));
+export function benchText(report: BenchReport, threads: number): string {
+  const { machine, memory, rows } = report;
+  const line = (name: string, cells: readonly string[]): string =>
+    `${name.padEnd(14)}${cells.map((cell) => cell.padStart(12)).join('')}`;
+  const lines = [
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; the generator on the same cores`,
+    `medians of ${report.rounds} rounds of ${report.seconds} s in turns; lost and broken are sums`,
+  ];
+  for (const calls of new Set(rows.map((row) => row.calls))) {
+    lines.push(
+      '',
+      line(
+        `${calls} calls`,
+        columns.map(([head]) => head),
+      ),
+    );
+    for (const row of rows.filter((one) => one.calls === calls)) {
+      const mark = isVoid(row, threads) ? '  void: the generator was the limit' : '';
+      lines.push(
+        `${line(
+          row.name,
+          columns.map(([, cell]) => cell(row)),
+        )}${mark}`,
+      );
     }
   }
-  lines.push('');
-  if (cpuRatio !== null) {
-    const within = verdict(cpuRatio <= budgets.cpuRatio);
-    lines.push(`CPU per media message: ${cpuRatio.toFixed(2)} × the floor (≤ 2.0: ${within})`);
+  lines.push('', ...verdicts(rows));
+  if (memory !== null) {
+    const { from, to, kbPerCall } = memory;
+    const word = verdict(kbPerCall <= budgets.residentKbPerCall);
+    const text = `${kbPerCall.toFixed(1)} KB (≤ ${budgets.residentKbPerCall}: ${word})`;
+    lines.push(`gateway, resident memory per call, ${from} to ${to} calls: ${text}`);
   }
-  if (gateway !== null) lines.push(turnaroundLine(gateway));
-  for (const target of [floor, gateway]) {
-    if (target !== null && wasGeneratorLimit(target)) {
-      lines.push('The generator was held up by the machine: doubt the turnarounds of all seconds.');
-      break;
-    }
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function verdict(holds: boolean): string {
+  return holds ? 'holds' : 'MISSED';
+}
+
+function verdicts(rows: readonly BenchRow[]): string[] {
+  const ofGateway = rows.filter(({ name }) => name === 'gateway');
+  const most = ofGateway.at(-1);
+  if (most === undefined) return [];
+  const { ratio, calls, lost } = most;
+  const lines = [
+    `gateway at ${calls} calls: ${ratio.toFixed(2)} × the floor's CPU (≤ ${budgets.cpuRatio}: ${verdict(ratio <= budgets.cpuRatio)}), ` +
+      `${lost} lost (0: ${verdict(lost === 0)})`,
+  ];
+  const [least] = ofGateway;
+  if (least !== undefined && least !== most) {
+    const [few, many] = [least.cpuUsPerPacket.toFixed(1), most.cpuUsPerPacket.toFixed(1)];
+    const word = verdict(most.cpuUsPerPacket <= least.cpuUsPerPacket);
+    lines.push(
+      `CPU per packet at ${least.calls} calls ${few} µs, at ${calls} ${many} (not above: ${word})`,
+    );
   }
-  if (memory !== null) lines.push(memoryLine(memory));
-  return `${lines.join('\n')}\n`;
-}
-
-/** Judged by the quiet seconds where there are any. */
-function turnaroundLine(gateway: TargetReport): string {
-  const { quietTurnaroundMs, turnaroundMs, quietSeconds } = gateway;
-  const { p99 } = quietTurnaroundMs ?? turnaroundMs;
-  const within = verdict(p99 <= budgets.turnaroundP99Ms);
-  const where = quietTurnaroundMs === null ? 'in all seconds' : `in ${quietSeconds} quiet seconds`;
-  return `turnaround p99: ${p99.toFixed(2)} ms ${where} (≤ 10: ${within})`;
-}
-
-/** Late by more than a frame, or not all of the media sent. */
-function wasGeneratorLimit(report: TargetReport): boolean {
-  const isSlow = report.mediaPerSecond < mediaRate(report.calls) * 0.99;
-  return isSlow || report.generatorLagMs.p99 > ptimeMs;
-}
-
-function memoryLine(memory: MemoryResult): string {
-  const kilobytes = memory.bytesPerCall / 1_024;
-  const within = verdict(kilobytes <= budgets.residentKbPerCall);
-  const megabytes = [memory.fewCallsBytes, memory.manyCallsBytes].map((bytes) =>
-    (bytes / 1_024 ** 2).toFixed(1),
-  );
-  const slope = `${memory.fewCalls} → ${memory.manyCalls} calls, ${megabytes.join(' → ')} MB`;
-  return `resident per call: ${kilobytes.toFixed(1)} KB (≤ 25: ${within}; ${slope})`;
+  return lines;
 }

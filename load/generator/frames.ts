@@ -46,82 +46,85 @@ export function closeFrame(code: number): Buffer {
   return frame(opcodes.close, payload);
 }
 
-/** What stands in one stream's `media` messages and never changes. */
-export interface MediaNames {
-  readonly streamId: string;
-  readonly format: StreamFormat;
-  readonly extraHeaders: string;
-}
-
 const timestampWidth = 13;
+const idWidth = 36;
 const zero = 0x30;
 
-/**
- * The next `media` message of one stream (protocol section 2.2) as a whole frame, of which numbers and payload are
- * written over: nothing is allocated and nothing serialized for a message.
- */
-export class MediaFrame {
-  readonly #names: MediaNames;
-  #frame: Buffer = Buffer.alloc(0);
-  #sequenceOffset = 0;
-  #timestampOffset = 0;
-  #chunkOffset = 0;
-  #payloadOffset = 0;
-  #sequenceWidth = 0;
-  #chunkWidth = 0;
-  #sequence = 0;
-  #chunk = 0;
-  #unixMs = 0;
+interface MediaTemplate {
+  readonly frame: Buffer;
+  readonly sequenceEnd: number;
+  readonly idAt: number;
+  readonly timestampEnd: number;
+  readonly chunkEnd: number;
+  readonly payloadAt: number;
+  /** The timestamp that stands in the frame: packets of the same slot share it. */
+  unixMs: number;
+}
 
-  constructor(names: MediaNames) {
-    this.#names = names;
+/**
+ * `media` messages (protocol section 2.2) as whole frames, of which id, numbers and payload are written over: nothing is
+ * allocated and nothing serialized for a packet. Streams share the frame: it stays in the processor's cache, where a frame
+ * for each of thousands would not.
+ */
+export class MediaFrames {
+  readonly #format: StreamFormat;
+  readonly #extraHeaders: string;
+  /** By the widths of the two numbers. */
+  readonly #templates: MediaTemplate[] = [];
+
+  constructor(format: StreamFormat, extraHeaders: string) {
+    this.#format = format;
+    this.#extraHeaders = extraHeaders;
   }
 
   /**
-   * The frame with these values in it, good until the next call. `payload` is base64 as bytes, `unixMs` the time that the
-   * message says it was recorded at.
+   * A frame with these values in it, good until the next call. `streamId` is a UUID and `payload` base64, both as bytes;
+   * `unixMs` is the time that the message says it was recorded at.
    */
-  fill(sequenceNumber: number, chunk: number, unixMs: number, payload: Buffer): Buffer {
-    const sequenceWidth = widthOf(sequenceNumber);
-    const chunkWidth = widthOf(chunk);
-    const isSameWidth = sequenceWidth === this.#sequenceWidth && chunkWidth === this.#chunkWidth;
-    if (!isSameWidth || unixMs < this.#unixMs) this.#layOut(sequenceWidth, chunkWidth);
-    const time = Math.floor(unixMs);
-    addDigits(this.#frame, this.#sequenceOffset + sequenceWidth, sequenceNumber - this.#sequence);
-    addDigits(this.#frame, this.#chunkOffset + chunkWidth, chunk - this.#chunk);
-    addDigits(this.#frame, this.#timestampOffset + timestampWidth, time - this.#unixMs);
-    this.#sequence = sequenceNumber;
-    this.#chunk = chunk;
-    this.#unixMs = time;
-    this.#frame.set(payload, this.#payloadOffset);
-    return this.#frame;
+  fill(
+    streamId: Buffer,
+    sequenceNumber: number,
+    chunk: number,
+    unixMs: number,
+    payload: Buffer,
+  ): Buffer {
+    const widths = widthOf(sequenceNumber) * 16 + widthOf(chunk);
+    const template = (this.#templates[widths] ??= this.#layOut(widths));
+    const { frame } = template;
+    writeDigits(frame, template.sequenceEnd, sequenceNumber);
+    frame.set(streamId, template.idAt);
+    if (unixMs !== template.unixMs) writeDigits(frame, template.timestampEnd, Math.floor(unixMs));
+    template.unixMs = unixMs;
+    writeDigits(frame, template.chunkEnd, chunk);
+    frame.set(payload, template.payloadAt);
+    return frame;
   }
 
-  /** Anew whenever a number has become one digit longer: six times in a day of one call. */
-  #layOut(sequenceWidth: number, chunkWidth: number): void {
+  #layOut(widths: number): MediaTemplate {
+    const [sequenceWidth, chunkWidth] = [widths >> 4, widths & 15];
     const text = JSON.stringify({
       event: 'media',
       sequenceNumber: 10 ** (sequenceWidth - 1),
-      streamId: this.#names.streamId,
+      streamId: '0'.repeat(idWidth),
       media: {
         track: 'inbound',
         timestamp: '0'.repeat(timestampWidth),
         chunk: 10 ** (chunkWidth - 1),
-        payload: silencePayload(this.#names.format),
+        payload: silencePayload(this.#format),
       },
-      extra_headers: this.#names.extraHeaders,
+      extra_headers: this.#extraHeaders,
     });
-    this.#frame = textFrame(text);
-    const after = (key: string): number => this.#frame.indexOf(key) + key.length;
-    this.#sequenceOffset = after('"sequenceNumber":');
-    this.#timestampOffset = after('"timestamp":"');
-    this.#chunkOffset = after('"chunk":');
-    this.#payloadOffset = after('"payload":"');
-    this.#sequenceWidth = sequenceWidth;
-    this.#chunkWidth = chunkWidth;
-    this.#sequence = 10 ** (sequenceWidth - 1);
-    this.#chunk = 10 ** (chunkWidth - 1);
-    this.#unixMs = 0;
+    const frame = textFrame(text);
+    const after = (key: string): number => frame.indexOf(key) + key.length;
+    return {
+      frame,
+      sequenceEnd: after('"sequenceNumber":') + sequenceWidth,
+      idAt: after('"streamId":"'),
+      timestampEnd: after('"timestamp":"') + timestampWidth,
+      chunkEnd: after('"chunk":') + chunkWidth,
+      payloadAt: after('"payload":"'),
+      unixMs: -1,
+    };
   }
 }
 
@@ -131,12 +134,12 @@ function widthOf(value: number): number {
   return width;
 }
 
-/** Adds to the decimal digits before `end`: of a number that grows by little, few are touched. */
-function addDigits(target: Buffer, end: number, value: number): void {
-  let carry = value;
-  for (let i = end - 1; carry > 0; i -= 1) {
-    const sum = target[i]! - zero + carry;
-    carry = Math.floor(sum / 10);
-    target[i] = zero + sum - carry * 10;
+/** Writes all digits of a whole number, the last of them before `end`. */
+function writeDigits(target: Buffer, end: number, value: number): void {
+  let rest = value;
+  for (let i = end - 1; rest > 0; i -= 1) {
+    const next = Math.floor(rest / 10);
+    target[i] = zero + rest - next * 10;
+    rest = next;
   }
 }

@@ -1,14 +1,12 @@
 import { performance } from 'node:perf_hooks';
-import { ptimeMs } from '../../src/limits.js';
 import { silencePayload, streamFormats } from '../stream-format.js';
+import { MediaFrames } from './frames.js';
+import { msOfSlot, packetSlots, slotAt } from './grid.js';
 import { type CallSurroundings, LoadCall } from './load-call.js';
 import type { Dial, GeneratorNotice, GeneratorOptions, GeneratorOrder } from './messages.js';
 import { Meter } from './meter.js';
 import { type Random, seeded } from './random.js';
 
-/** The clock's grid: a call's packets are due at one of these places within every 20 ms. */
-const slotMs = 0.25;
-const slotCount = ptimeMs / slotMs;
 /** Sending pauses after this long, so that answers are read even when the machine is too slow. */
 const sendingMsMax = 4;
 const intervalMs = 1_000;
@@ -20,15 +18,15 @@ const intervalMs = 1_000;
 export class Generator {
   readonly #notify: (notice: GeneratorNotice) => void;
   readonly #calls = new Map<string, LoadCall>();
-  readonly #slots: LoadCall[][] = Array.from({ length: slotCount }, () => []);
+  /** By the place of their packets within the 20 ms. */
+  readonly #slots: LoadCall[][] = Array.from({ length: packetSlots }, () => []);
   readonly #surroundings: CallSurroundings;
   readonly #meter = new Meter();
   readonly #random: Random;
-  /** A whole number of ms, so that sums of it and the grid are exact. */
-  readonly #originMs = Math.ceil(performance.now());
-  /** The slot that is next, counted from the origin, and the place in it. */
-  #slot = 0;
+  /** The slot that is next, and the place in it. */
+  #slot = slotAt(performance.now());
   #place = 0;
+  #frames: { readonly extraHeaders: string; readonly frames: MediaFrames } | undefined = undefined;
   #intervalStartMs = performance.now();
   #isStopped = false;
 
@@ -39,8 +37,11 @@ export class Generator {
     this.#surroundings = {
       meter: this.#meter,
       format,
-      speech: options.payloads.map((payload) => Buffer.from(payload, 'latin1')),
-      silence: Buffer.from(silencePayload(format), 'latin1'),
+      lines: {
+        speech: options.payloads.map((payload) => Buffer.from(payload, 'latin1')),
+        silence: Buffer.from(silencePayload(format), 'latin1'),
+      },
+      framesFor: (extraHeaders) => this.#framesFor(extraHeaders),
       insecure: options.insecure,
       isEcho: options.isEcho,
       started: ({ callId, streamId }) => notify({ type: 'started', callId, streamId }),
@@ -77,6 +78,15 @@ export class Generator {
     this.#emptiestSlot().push(call);
   }
 
+  /** Mostly all calls have the same. */
+  #framesFor(extraHeaders: string): MediaFrames {
+    if (this.#frames?.extraHeaders !== extraHeaders) {
+      const { format } = this.#surroundings;
+      this.#frames = { extraHeaders, frames: new MediaFrames(format, extraHeaders) };
+    }
+    return this.#frames.frames;
+  }
+
   #emptiestSlot(): LoadCall[] {
     return this.#slots.reduce((least, slot) => (slot.length < least.length ? slot : least));
   }
@@ -99,9 +109,8 @@ export class Generator {
   /** Ticks the calls that are due; true if there was no time for all of them. */
   #tickDue(untilMs: number): boolean {
     for (let nowMs = performance.now(); ; ) {
-      const dueMs = this.#originMs + this.#slot * slotMs;
-      if (dueMs > nowMs) return false;
-      const calls = this.#slots[this.#slot % slotCount]!;
+      if (msOfSlot(this.#slot) > nowMs) return false;
+      const calls = this.#slots[this.#slot % packetSlots]!;
       while (this.#place < calls.length) {
         if (nowMs > untilMs) return true;
         const call = calls[this.#place]!;
@@ -109,7 +118,7 @@ export class Generator {
           calls[this.#place] = calls.at(-1)!;
           calls.pop();
         } else {
-          nowMs = call.tick(dueMs, nowMs);
+          nowMs = call.tick(this.#slot, nowMs);
           this.#place += 1;
         }
       }

@@ -73,6 +73,8 @@ export class Link {
     });
     const url = new URL(target.url);
     this.#socket = this.#connect(url, target.insecure);
+    // After either the socket destroys itself, and nothing of ours runs in between.
+    this.#socket.on('end', () => this.#end());
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#socketFailed(error));
     this.#socket.on('close', () => this.#socketClosed());
     this.#socket.write(this.#upgrade(url));
@@ -86,7 +88,7 @@ export class Link {
   /** Writes a frame, which may be written over afterwards. */
   send(frame: Buffer): void {
     const socket = this.#socket;
-    if (socket.destroyed || this.#isEnded) return;
+    if (this.#isEnded) return;
     if (this.#isFull && socket.writableLength === 0) this.#isFull = false;
     if (this.#descriptor < 0 || this.#isFull) {
       this.#sendLater(frame);
@@ -120,7 +122,14 @@ export class Link {
   /** At once, without a word to either side. */
   destroy(): void {
     this.#isOver = true;
+    this.#end();
     this.#socket.destroy();
+  }
+
+  /** Nothing is written any more: the descriptor may soon be somebody else's. */
+  #end(): void {
+    this.#isEnded = true;
+    this.#descriptor = -1;
   }
 
   #connect(url: URL, insecure: boolean): Socket {
@@ -181,6 +190,7 @@ export class Link {
       this.#isOver = true;
       this.#events.failed(kind, detail);
     }
+    this.#end();
     this.#socket.destroy();
     return false;
   }
@@ -188,6 +198,7 @@ export class Link {
   #brokeProtocol(detail: string): void {
     if (this.#isOpen) this.#over(brokenCode, `the server broke the WebSocket protocol: ${detail}`);
     else this.#fail('garbage', `the server speaks no WebSocket: ${detail}`);
+    this.#end();
     this.#socket.destroy();
   }
 
@@ -196,13 +207,14 @@ export class Link {
     this.#closeCode = code;
     this.close(code < 1000 || code === 1005 ? 1000 : code);
     this.#over(code, `the server closed with code ${code}`);
-    this.#isEnded = true;
+    this.#end();
     this.#socket.end();
     // A server that does not close its own end keeps nobody waiting.
     this.#socket.setTimeout(1_000, () => this.#socket.destroy());
   }
 
   #socketFailed(error: NodeJS.ErrnoException): void {
+    this.#end();
     if (this.#isOpen) return;
     const code = error.code ?? error.name;
     const kind = failureKinds[code] ?? (/CERT|SSL|TLS/.test(code) ? 'certificate' : code);
@@ -210,7 +222,7 @@ export class Link {
   }
 
   #socketClosed(): void {
-    this.#descriptor = -1;
+    this.#end();
     if (this.#isOpen) this.#over(this.#closeCode, 'the connection broke without a close frame');
     else this.#fail('closed at once', 'the connection closed during the upgrade');
   }

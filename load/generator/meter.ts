@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
-import { ViolationLog } from '../violations.js';
+import { ViolationLog, type ViolationName } from '../violations.js';
 import {
   type Counters,
   counterNames,
@@ -32,7 +32,8 @@ export function newCounters(): Counters {
 /** What one generator thread counts and times, from one report to the next. */
 export class Meter {
   readonly violations = new ViolationLog();
-  counters = newCounters();
+  /** One object for life: V8 has to find its way about a new one anew, for every packet. */
+  readonly counters = newCounters();
   /** The two that are timed for every packet. */
   readonly turnaround = new FineTimes();
   readonly lag = new FineTimes();
@@ -47,12 +48,17 @@ export class Meter {
     this.#histograms[name].recordValue(us < 0 ? 0 : us > highestUs ? highestUs : us);
   }
 
+  violate(name: ViolationName, detail: string): void {
+    this.counters.violations += 1;
+    this.violations.record(name, detail);
+  }
+
   /** Everything since the last call. */
   take(nowMs: number, live: number, connecting: number): GeneratorInterval {
     this.turnaround.pourInto(this.#histograms.turnaround);
     this.lag.pourInto(this.#histograms.lag);
-    const { counters } = this;
-    this.counters = newCounters();
+    const counters = { ...this.counters };
+    for (const name of counterNames) this.counters[name] = 0;
     const histograms = Object.fromEntries(
       distributionNames.map((name) => {
         const histogram = this.#histograms[name];

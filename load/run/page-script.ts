@@ -123,8 +123,10 @@ if (report.stages.length > 1) {
     ['p50', by((stage) => stage.distributions.turnaround.p50)],
     ['p99', by((stage) => stage.distributions.turnaround.p99)],
   ]);
-  overSteps('CPU by step', 'cores', [
-    ['busiest generator thread', by((stage) => stage.generator.busiestCores)],
-  ]);
+  if (report.stages.some((stage) => stage.serverUsPerPacket !== null)) {
+    overSteps('CPU of the server by step', 'µs per packet', [
+      ['server', by((stage) => stage.serverUsPerPacket)],
+    ]);
+  }
 }
 `;

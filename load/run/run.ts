@@ -27,6 +27,8 @@ const lookMs = 20;
 const hopelessMs = 10_000;
 /** The slowest connects may come this long after the last call was begun. */
 const connectSpareMs = 12_000;
+/** Calls that have just come up are not yet how they will be. */
+const settleMs = 2_000;
 /** Callers settle and close within this. */
 const endMsMax = 8_000;
 
@@ -173,17 +175,15 @@ export class LoadRun {
     const rampMs = (calls * 1_000) / rampPerSecond;
     let budget = 1;
     let lastMs = beganMs;
-    let steadyUntilMs = Number.POSITIVE_INFINITY;
+    let upSinceMs = Number.POSITIVE_INFINITY;
     await this.#until((nowMs) => {
       budget = Math.min(budget + ((nowMs - lastMs) * rampPerSecond) / 1_000, rampPerSecond);
       lastMs = nowMs;
       for (; budget >= 1 && this.#plivo.up < calls; budget -= 1) this.#dial();
       const isUp = this.#plivo.up >= calls && this.#plivo.live >= calls;
-      if (!this.#isSteady && (isUp || nowMs > beganMs + rampMs + connectSpareMs)) {
-        this.#beginSteady();
-        steadyUntilMs = nowMs + holdMs;
-      }
-      return nowMs >= steadyUntilMs || this.#isHopeless(nowMs - beganMs);
+      if (isUp || nowMs > beganMs + rampMs + connectSpareMs) upSinceMs = Math.min(upSinceMs, nowMs);
+      if (!this.#isSteady && nowMs >= upSinceMs + settleMs) this.#beginSteady();
+      return nowMs >= upSinceMs + settleMs + holdMs || this.#isHopeless(nowMs - beganMs);
     }, Number.POSITIVE_INFINITY);
   }
 

@@ -53,12 +53,13 @@ export class Tally {
   ) as Record<DistributionName, Histogram>;
   readonly #threads = new Map<number, { cpuMs: number; wallMs: number }>();
 
-  /** `isSteady`: the calls are up, and the thread's CPU time says how much it has to do. */
+  /** `isSteady`: the calls are up. What is timed per packet counts only then, and so does the threads' CPU time. */
   add(thread: number, interval: GeneratorInterval, isSteady: boolean): void {
     for (const name of counterNames) this.counters[name] += interval.counters[name];
     for (const name of distributionNames) {
       const encoded = interval.histograms[name];
-      if (encoded !== '') this.#histograms[name].add(decodeFromCompressedBase64(encoded));
+      const counts = isSteady || (name !== 'turnaround' && name !== 'lag');
+      if (counts && encoded !== '') this.#histograms[name].add(decodeFromCompressedBase64(encoded));
     }
     if (!isSteady) return;
     const sum = this.#threads.get(thread) ?? { cpuMs: 0, wallMs: 0 };
