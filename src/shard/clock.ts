@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /**
  * Microseconds since an epoch that all threads share, modulo 2^32 as a signed 32-bit number, so that a stamp fits a
  * word of a record and stays a small integer. Differences are right for spans below 35 minutes.
