@@ -3,15 +3,14 @@ import { type CallSummary, summarize } from './call-summary.js';
 import { Caller } from './caller.js';
 import type { TimedDigit } from './caller-options.js';
 import { PlivoApi, type PlivoCredentials } from './plivo-api.js';
-import { resample } from './resample.js';
+import { speechSamples } from './speech.js';
 import {
   prepareSpeech,
   type Speech,
   type StreamFormatName,
   streamFormats,
 } from './stream-format.js';
-import { testSignal } from './test-signal.js';
-import { readWav, writeWav } from './wav.js';
+import { writeWav } from './wav.js';
 
 export const callDefaults = {
   url: 'ws://127.0.0.1:8080/stream',
@@ -97,9 +96,7 @@ async function callThrough(
 
 async function speechFor(options: CallOptions): Promise<Speech> {
   const format = streamFormats[options.format ?? callDefaults.format];
-  if (options.wavPath === undefined) return prepareSpeech(testSignal(format.rateHz), format);
-  const wav = await readWav(options.wavPath);
-  return prepareSpeech(resample(wav.samples, wav.rateHz, format.rateHz), format);
+  return prepareSpeech(await speechSamples(options.wavPath, format), format);
 }
 
 function timedDigits(options: CallOptions): TimedDigit[] {

@@ -143,14 +143,21 @@ async function runLoad(flags: LoadFlags): Promise<number> {
     second: (second, stage) => table.second(second, stage),
     stage: (stage) => table.stage(stage),
   });
-  const onInterrupt = (): void => run.interrupt();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  let isAsked = false;
+  const onInterrupt = (signal: NodeJS.Signals): void => {
+    if (isAsked) process.exit(signal === 'SIGINT' ? 130 : 143);
+    isAsked = true;
+    process.stderr.write('the callers hang up; once more ends at once\n');
+    run.interrupt();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onInterrupt);
   try {
     const report = await run.finish();
     await writeReports(report, flags);
     return exitCodeOf(report);
   } finally {
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    for (const signal of signals) process.off(signal, onInterrupt);
   }
 }
 

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText, GatewayError } from '../src/errors.js';
-import { ViolationLog } from './violations.js';
+import { isControl, readOrder } from './plivo-api-control.js';
+import { type Violation, ViolationLog } from './violations.js';
 
 /** A call that the stand-in knows. Both answer false if the call is gone: a 404. */
 export interface LiveCall {
@@ -33,6 +34,8 @@ export interface ApiFault {
 export interface PlivoApiOptions {
   /** Every call id is of a live call, until it is hung up. */
   readonly everyCall?: boolean;
+  /** Takes orders under `/stand-in/` too, which Plivo does not know. */
+  readonly control?: boolean;
 }
 
 export interface ApiRequest {
@@ -50,9 +53,18 @@ const bodyBytesMax = 64 * 1024;
 /** `/v1/Account/{auth_id}/Call/{call_uuid}/`, with or without its parts (section 5.1). */
 const callPath = /^\/v1\/Account\/([^/]+)\/Call(?:\/([^/]*))?(\/?)$/;
 
+export interface ApiSummary {
+  readonly requests: number;
+  /** Status 0 is no answer, on purpose. */
+  readonly byStatus: Readonly<Record<string, number>>;
+  /** The most requests within any 5 s: Plivo's limit is 300. */
+  readonly mostIn5s: number;
+  readonly violations: readonly Violation[];
+}
+
 interface Answer {
   readonly status: number;
-  readonly body?: Readonly<Record<string, string>>;
+  readonly body?: object;
   readonly retryAfterSeconds?: number;
 }
 
@@ -69,6 +81,7 @@ export class PlivoApi {
   readonly #calls = new Map<string, LiveCall>();
   readonly #faults: ApiFault[] = [];
   readonly #everyCall: boolean;
+  readonly #control: boolean;
   readonly #hungUp = new Set<string>();
   #always: ApiFault | undefined = undefined;
   #port = 0;
@@ -78,6 +91,7 @@ export class PlivoApi {
   constructor(credentials: PlivoCredentials | null = null, options: PlivoApiOptions = {}) {
     this.#credentials = credentials;
     this.#everyCall = options.everyCall === true;
+    this.#control = options.control === true;
     this.#server = this.#newServer();
   }
 
@@ -153,6 +167,10 @@ export class PlivoApi {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const atMs = performance.now();
+    if (this.#control && isControl(request)) {
+      write(response, this.#obey(request, await readBody(request)));
+      return;
+    }
     const fault = this.#faults.shift() ?? this.#always;
     const body = await readBody(request);
     if (fault?.delayMs !== undefined) await sleep(fault.delayMs);
@@ -166,6 +184,33 @@ export class PlivoApi {
     if (fault?.garbage === true) request.socket.end('\u0000\u0001 no HTTP\r\n\r\n');
     else if (answer.status === 0) request.socket.resetAndDestroy();
     else write(response, answer);
+  }
+
+  /** An order of whoever runs the stand-in. */
+  #obey({ method = '', url = '' }: IncomingMessage, body: string): Answer {
+    const order = readOrder(method, url, body);
+    switch (order.kind) {
+      case 'fail':
+        if (order.count === undefined) this.failAll(order.fault);
+        else this.failNext(order.count, order.fault);
+        return { status: 204 };
+      case 'recover':
+        this.#faults.length = 0;
+        this.failAll(undefined);
+        return { status: 204 };
+      case 'tell':
+        return { status: 200, body: this.summary() };
+      case 'refuse':
+        return failure(order.status, order.why);
+    }
+  }
+
+  /** What has been asked of it so far. */
+  summary(): ApiSummary {
+    const byStatus: Record<string, number> = {};
+    for (const { status } of this.requests) byStatus[status] = (byStatus[status] ?? 0) + 1;
+    const mostIn5s = this.mostInAny(5_000);
+    return { requests: this.requests.length, byStatus, mostIn5s, violations: this.violations.list() };
   }
 
   #answer(request: IncomingMessage, body: string, fault: ApiFault | undefined): Answer {

@@ -30,14 +30,24 @@ function connectFailure(url: string, error: Error & { code?: string }): string {
   return `cannot connect to ${url}: ${error.code ?? errorText(error)}`;
 }
 
+export interface StreamSocketOptions {
+  /** Takes any certificate. */
+  readonly insecure?: boolean;
+}
+
 /** Opens a WebSocket as Plivo does: HTTP/1.1, no compression, no sub-protocol. Never throws. */
-export function openStreamSocket(url: string, events: StreamSocketEvents): WebSocket | null {
+export function openStreamSocket(
+  url: string,
+  events: StreamSocketEvents,
+  options: StreamSocketOptions = {},
+): WebSocket | null {
   let socket: WebSocket;
   try {
     socket = new WebSocket(url, {
       perMessageDeflate: false,
       handshakeTimeout: handshakeMsMax,
       maxPayload: receiveBytesMax,
+      rejectUnauthorized: options.insecure !== true,
     });
   } catch (error) {
     events.failed(`cannot connect to ${url}: ${errorText(error)}`);

@@ -34,7 +34,7 @@ const codeNames: Readonly<Record<number, string>> = {
 
 const kilohertz = audioRates.map((rate) => String(rate / 1_000));
 const needs =
-  `needs 16-bit PCM or µ-law, mono, at ${kilohertz.slice(0, -1).join(', ')} or ` +
+  `needs 16-bit or 24-bit PCM or µ-law, mono or stereo, at ${kilohertz.slice(0, -1).join(', ')} or ` +
   `${kilohertz.at(-1)} kHz; e.g. \`sox in.wav -c 1 -b 16 -r 8000 out.wav\``;
 
 function badWav(found: string): GatewayError {
@@ -93,9 +93,10 @@ function parseFormat(body: Buffer): WavFormat {
     rateHz: body.readUInt32LE(4),
     bits: body.readUInt16LE(14),
   };
-  const isKnown =
-    (code === pcmCode && format.bits === 16) || (code === mulawCode && format.bits === 8);
-  if (isKnown && format.channels === 1 && isAudioRate(format.rateHz)) return format;
+  const isPcm = code === pcmCode && (format.bits === 16 || format.bits === 24);
+  const isKnown = isPcm || (code === mulawCode && format.bits === 8);
+  const isFew = format.channels === 1 || format.channels === 2;
+  if (isKnown && isFew && isAudioRate(format.rateHz)) return format;
   const kind = codeNames[code] ?? `format ${code}`;
   throw badWav(
     `found ${format.bits}-bit ${kind}, ${format.channels} channel(s), ${format.rateHz} Hz`,
@@ -103,9 +104,33 @@ function parseFormat(body: Buffer): WavFormat {
 }
 
 function decodeData(body: Buffer, format: WavFormat): Wav {
-  const samples = format.code === mulawCode ? decodeMulaw(body) : pcmFromBytes(body);
+  const samples = mono(decoded(body, format), format.channels);
   if (samples.length === 0) throw badWav('a WAV file without samples');
   return { rateHz: format.rateHz, samples };
+}
+
+function decoded(body: Buffer, { code, bits }: WavFormat): Int16Array {
+  if (code === mulawCode) return decodeMulaw(body);
+  return bits === 24 ? pcmFrom24Bits(body) : pcmFromBytes(body);
+}
+
+/** Stereo becomes the mean of both sides; a last sample without its other side is left out. */
+function mono(samples: Int16Array, channels: number): Int16Array {
+  if (channels === 1) return samples;
+  const target = new Int16Array(samples.length >> 1);
+  for (let i = 0; i < target.length; i += 1) {
+    target[i] = Math.round(((samples[2 * i] ?? 0) + (samples[2 * i + 1] ?? 0)) / 2);
+  }
+  return target;
+}
+
+/** Three bytes a sample, little-endian, rounded to 16 bits; what is no whole sample at the end is left out. */
+function pcmFrom24Bits(bytes: Buffer): Int16Array {
+  const samples = new Int16Array(Math.floor(bytes.length / 3));
+  for (let i = 0; i < samples.length; i += 1) {
+    samples[i] = Math.min(32_767, Math.round(bytes.readIntLE(3 * i, 3) / 256));
+  }
+  return samples;
 }
 
 /** Little-endian bytes to samples; an odd last byte is left out. */

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { benchCommand } from '../load/bench.js';
 import { callCommand } from '../load/call-command.js';
+import { conformanceCommand } from '../load/conformance/command.js';
 import { loadCommand } from '../load/load-command.js';
+import { plivoApiCommand } from '../load/plivo-api-command.js';
 import { checkCommand } from './config/print.js';
 import { errorText, GatewayError } from './errors.js';
 import { hangupsCommand } from './hangups-command.js';
@@ -17,6 +19,8 @@ export async function runProgram(): Promise<void> {
     .addCommand(serveCommand())
     .addCommand(callCommand())
     .addCommand(loadCommand())
+    .addCommand(conformanceCommand())
+    .addCommand(plivoApiCommand())
     .addCommand(checkCommand())
     .addCommand(hangupsCommand())
     .addCommand(benchCommand());

@@ -147,6 +147,7 @@ const knowers: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config'],
   ws: ['load'],
   'hdr-histogram-js': ['load'],
+  selfsigned: ['load'],
 };
 
 function isAllowed({ from, target, typeOnly }: Import): boolean {

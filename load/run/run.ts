@@ -23,8 +23,10 @@ export interface LoadEvents {
 }
 
 const lookMs = 20;
-/** With nothing connected after so long, nothing will be. */
+/** With nothing connected after so long, nothing will be; sooner if enough has been tried and failed. */
 const hopelessMs = 10_000;
+const hopelessFailedMs = 3_000;
+const hopelessFailures = 10;
 /** The slowest connects may come this long after the last call was begun. */
 const connectSpareMs = 12_000;
 /** Calls that have just come up are not yet how they will be. */
@@ -199,7 +201,9 @@ export class LoadRun {
   }
 
   #isHopeless(sinceMs: number): boolean {
-    return sinceMs > hopelessMs && this.#tally.counters.connected === 0;
+    const { connected, failed } = this.#tally.counters;
+    if (connected > 0) return false;
+    return sinceMs > hopelessMs || (sinceMs > hopelessFailedMs && failed >= hopelessFailures);
   }
 
   #dial(): void {

@@ -51,9 +51,12 @@ async function spawnGateway(config: string | undefined): Promise<LoadTarget> {
     PLIVO_AUTH_TOKEN: randomUUID(),
     PLIVO_API_URL: api.url,
   });
+  const killAll = (): void => children.killAll();
+  process.once('exit', killAll);
   const close = async (): Promise<void> => {
     await children.endAll();
     await api.close();
+    process.off('exit', killAll);
   };
   try {
     await listening(child, port);

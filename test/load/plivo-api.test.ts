@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type LiveCall, PlivoApi, type PlivoCredentials } from '../../load/plivo-api.js';
+import { parseFault } from '../../load/plivo-api-control.js';
 
 const opened: PlivoApi[] = [];
 afterEach(async () => {
@@ -154,5 +155,66 @@ describe("the stand-in for Plivo's REST API", () => {
     await expect(new PlivoApi().listen(port)).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port}: the port is in use`,
     );
+  });
+});
+
+describe('orders to the stand-in while it runs', () => {
+  async function controlled(): Promise<PlivoApi> {
+    const api = new PlivoApi(null, { everyCall: true, control: true });
+    opened.push(api);
+    await api.listen(0);
+    return api;
+  }
+  const order = (api: PlivoApi, method: string, path: string, body?: unknown) =>
+    fetch(`${api.url}/stand-in/${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const hangUp = async (api: PlivoApi, id: string): Promise<number> =>
+    (await request(api, 'DELETE', `/Call/${id}/`)).status;
+
+  it('let the next requests go wrong, or all of them, and tell what was asked', async () => {
+    const api = await controlled();
+    const fault = { status: 429, retryAfterSeconds: 2, count: 2 };
+    expect((await order(api, 'POST', 'faults', fault)).status).toBe(204);
+    const limited = await request(api, 'DELETE', '/Call/a/');
+    expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '2']);
+    expect(await hangUp(api, 'a')).toBe(429);
+    expect(await hangUp(api, 'a')).toBe(204);
+    expect(await hangUp(api, 'a')).toBe(404);
+    await order(api, 'POST', 'faults', { status: 503 });
+    expect([await hangUp(api, 'b'), await hangUp(api, 'b')]).toEqual([503, 503]);
+    expect((await order(api, 'DELETE', 'faults')).status).toBe(204);
+    expect(await hangUp(api, 'b')).toBe(204);
+    expect(await (await order(api, 'GET', 'requests')).json()).toEqual({
+      requests: 7,
+      byStatus: { 204: 2, 404: 1, 429: 2, 503: 2 },
+      mostIn5s: 7,
+      violations: [],
+    });
+  });
+
+  it.each([
+    [{ status: 200 }, /status must be a number from 400 to 599/],
+    [{ staus: 503 }, /no fault is called "staus"; there are status/],
+    [{ status: 503, count: 0 }, /count must be a whole number/],
+    [{}, /a fault says what goes wrong/],
+  ])('are refused with what is wrong with them: %o', async (body, why) => {
+    const api = await controlled();
+    const answer = await order(api, 'POST', 'faults', body);
+    expect(answer.status).toBe(400);
+    expect(((await answer.json()) as { error: string }).error).toMatch(why);
+    expect(await hangUp(api, 'a')).toBe(204);
+  });
+
+  it('are not taken by a stand-in that was not asked to', async () => {
+    const api = await open();
+    expect((await order(api, 'POST', 'faults', { status: 503 })).status).toBe(404);
+  });
+
+  it('may be given on the command line', () => {
+    expect(parseFault('status=503,count=20')).toEqual({ fault: { status: 503 }, count: 20 });
+    expect(parseFault('silent')).toEqual({ fault: { silent: true }, count: undefined });
+    expect(() => parseFault('status=abc')).toThrow(/status must be a number/);
   });
 });

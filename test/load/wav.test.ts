@@ -66,6 +66,23 @@ describe('a WAV file', () => {
     expect(parseWav(file).samples).toEqual(samples);
   });
 
+  it('may have 24 bits, which are rounded to 16', () => {
+    const values = [0, 256, -256, 127, 128, -129, 0x7fffff, -0x800000];
+    const data = Buffer.alloc(values.length * 3 + 2);
+    for (const [i, value] of values.entries()) data.writeIntLE(value, 3 * i, 3);
+    const file = riff(chunk('fmt ', formatBody({ bits: 24 })), chunk('data', data));
+    expect([...parseWav(file).samples]).toEqual([0, 1, -1, 0, 1, -1, 32_767, -32_768]);
+  });
+
+  it.each([
+    ['16-bit', {}, Buffer.from(bytesFromPcm(Int16Array.of(100, 300, -5, -8, 32_767, 32_767, 9)))],
+    ['µ-law', { code: 7, bits: 8 }, Buffer.from([0xff, 0xff, 0x80, 0x80])],
+  ])('may be %s stereo, of which the mean is taken', (name, header, data) => {
+    const file = riff(chunk('fmt ', formatBody({ ...header, channels: 2 })), chunk('data', data));
+    const expected = name === 'µ-law' ? [0, 32_124] : [200, -6, 32_767];
+    expect([...parseWav(file).samples]).toEqual(expected);
+  });
+
   it('may have unknown chunks of odd length anywhere', () => {
     const odd = chunk('LIST', Buffer.from('odd'));
     const data = chunk('data', Buffer.from(bytesFromPcm(samples)));
@@ -79,8 +96,8 @@ describe('a WAV file', () => {
   });
 
   it.each([
-    [{ channels: 2 }, /found 16-bit PCM, 2 channel/],
-    [{ bits: 24 }, /found 24-bit PCM/],
+    [{ channels: 3 }, /found 16-bit PCM, 3 channel/],
+    [{ bits: 32 }, /found 32-bit PCM/],
     [{ bits: 8 }, /found 8-bit PCM/],
     [{ code: 3, bits: 32 }, /found 32-bit floating point/],
     [{ code: 6, bits: 8 }, /found 8-bit A-law/],
@@ -89,7 +106,7 @@ describe('a WAV file', () => {
     const file = riff(chunk('fmt ', formatBody(header)), chunk('data', Buffer.alloc(32)));
     expect(refusal(file)).toMatch(found);
     expect(refusal(file)).toMatch(
-      /needs 16-bit PCM or µ-law, mono, at 8, 16, 22.05, 24, 32, 44.1 or 48 kHz; e.g. `sox/,
+      /needs 16-bit or 24-bit PCM or µ-law, mono or stereo, at 8, 16, 22.05, 24, 32, 44.1 or 48 kHz; e.g. `sox/,
     );
   });
 
