@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { makeCertificate } from './bench/certificate.js';
 import { withChildren } from './bench/children.js';
 import { memorySlope } from './bench/memory.js';
@@ -115,7 +115,11 @@ export function benchCommand(): Command {
         'the same generator; exits 1 if the gateway lost a packet or a call',
     )
     .option('--calls <n,n,…>', 'concurrent calls', sizes, [100, 500, 1_000, 2_000])
-    .option('--only <name,…>', contestants.map(({ name }) => name).join(', '), someOf, contestants)
+    .addOption(
+      new Option('--only <name,…>', contestants.map(({ name }) => name).join(', '))
+        .argParser(someOf)
+        .default(contestants, 'all'),
+    )
     .option('--duration <s>', 'measured part of a round', wholeNumber(1, 3_600), 10)
     .option('--rounds <n>', 'rounds of each', wholeNumber(1, 100), 3)
     .option('--threads <n>', 'generator threads', wholeNumber(1, 64), 1)

@@ -208,11 +208,10 @@ export function loadCommand(): Command {
     'of a call: 60s, 20s-90s, exp:60s (default: the run; with --cps exp:60s)',
     callLength,
   );
-  command.option(
-    '--scenario <name[=weight],…>',
-    'what callers do (list below)',
-    scenarioWeights,
-    new Map([['conversation', 1]]) as ReadonlyMap<ScenarioName, number>,
+  command.addOption(
+    new Option('--scenario <name[=weight],…>', 'what callers do (list below)')
+      .argParser(scenarioWeights)
+      .default(scenarioWeights('conversation'), 'conversation'),
   );
   command.addOption(
     new Option('--format <format>', 'stream format').choices(streamFormatNames).default('mulaw8'),
@@ -223,11 +222,10 @@ export function loadCommand(): Command {
   command.option('--headers <text>', 'extra headers of the streams', '');
   command.option('--threads <n>', 'generator threads; 0 takes what fits', wholeNumber(0, 64), 0);
   command.option('--seed <n>', 'of everything left to chance', wholeNumber(0, 2 ** 31), 1);
-  command.option(
-    '--threshold <rule>',
-    "e.g. 'turnaround_p99<20ms'; may be repeated",
-    threshold,
-    [],
+  command.addOption(
+    new Option('--threshold <rule>', "e.g. 'turnaround_p99<20ms'; may be repeated")
+      .argParser(threshold)
+      .default([], 'none'),
   );
   command.option(
     '--api-port <port>',

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { errorText } from '../src/errors.js';
 import { callDefaults } from './call.js';
 import { wholeNumber } from './flags.js';
@@ -32,7 +32,9 @@ async function run({ port, authId, authToken, fault: faults }: ApiFlags): Promis
     if (count === undefined) api.failAll(what);
     else api.failNext(count, what);
   }
-  process.stderr.write(`PLIVO_API_URL=${api.url}; every call id is of a live call until it is hung up\n`);
+  process.stderr.write(
+    `PLIVO_API_URL=${api.url}; every call id is of a live call until it is hung up\n`,
+  );
   let seen = 0;
   const timer = setInterval(() => {
     const since = api.requests.slice(seen);
@@ -60,11 +62,13 @@ export function plivoApiCommand(): Command {
     .option('--port <port>', '0 takes a free one', wholeNumber(0, 65_535), callDefaults.apiPort)
     .option('--auth-id <id>', 'with --auth-token: refuse everybody else with 401')
     .option('--auth-token <token>', 'see --auth-id')
-    .option(
-      '--fault <what>',
-      'status=503,count=20 or delayMs=3000 or reset, silent, garbage; without count for all requests; may be repeated',
-      fault,
-      [],
+    .addOption(
+      new Option(
+        '--fault <what>',
+        'status=503,count=20 or delayMs=3000 or reset, silent, garbage; without count for all requests; may be repeated',
+      )
+        .argParser(fault)
+        .default([], 'none'),
     )
     .addHelpText(
       'after',

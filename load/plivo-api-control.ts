@@ -23,7 +23,8 @@ export function readOrder(method: string, url: string, body: string): Order {
   if (url === `${prefix}requests` && method === 'GET') return { kind: 'tell' };
   if (url !== `${prefix}faults`) return { kind: 'refuse', status: 404, why: `no ${url} here` };
   if (method === 'DELETE') return { kind: 'recover' };
-  if (method !== 'POST') return { kind: 'refuse', status: 405, why: 'POST sets a fault, DELETE ends all' };
+  if (method !== 'POST')
+    return { kind: 'refuse', status: 405, why: 'POST sets a fault, DELETE ends all' };
   try {
     const { count, ...rest } = JSON.parse(body) as Record<string, unknown>;
     const fault = faultFrom(Object.entries(rest));
@@ -45,7 +46,8 @@ export function parseFault(text: string): { fault: ApiFault; count: number | und
 }
 
 function wholeCount(value: unknown): number {
-  if (Number.isInteger(value) && Number(value) > 0 && Number(value) <= countMax) return Number(value);
+  if (Number.isInteger(value) && Number(value) > 0 && Number(value) <= countMax)
+    return Number(value);
   throw new Error(`count must be a whole number from 1 to ${countMax}`);
 }
 
@@ -55,8 +57,12 @@ function faultFrom(entries: readonly (readonly [string, unknown])[]): ApiFault {
     if (name === 'status') fault.status = number(name, value, 400, 599);
     else if (name === 'retryAfterSeconds') fault.retryAfterSeconds = number(name, value, 0, 3_600);
     else if (name === 'delayMs') fault.delayMs = number(name, value, 0, 600_000);
-    else if ((words as readonly string[]).includes(name)) fault[name as (typeof words)[number]] = true;
-    else throw new Error(`no fault is called "${name}"; there are status, retryAfterSeconds, delayMs, ${words.join(', ')}`);
+    else if ((words as readonly string[]).includes(name))
+      fault[name as (typeof words)[number]] = true;
+    else
+      throw new Error(
+        `no fault is called "${name}"; there are status, retryAfterSeconds, delayMs, ${words.join(', ')}`,
+      );
   }
   if (entries.length === 0) throw new Error('a fault says what goes wrong, e.g. status=503');
   return fault;

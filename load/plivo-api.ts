@@ -210,7 +210,12 @@ export class PlivoApi {
     const byStatus: Record<string, number> = {};
     for (const { status } of this.requests) byStatus[status] = (byStatus[status] ?? 0) + 1;
     const mostIn5s = this.mostInAny(5_000);
-    return { requests: this.requests.length, byStatus, mostIn5s, violations: this.violations.list() };
+    return {
+      requests: this.requests.length,
+      byStatus,
+      mostIn5s,
+      violations: this.violations.list(),
+    };
   }
 
   #answer(request: IncomingMessage, body: string, fault: ApiFault | undefined): Answer {

@@ -4,8 +4,13 @@ import { WebSocket } from 'ws';
 import { ptimeMs } from '../../src/limits.js';
 import { readGatewayMessage } from '../gateway-message.js';
 import { PlivoSender } from '../plivo-sender.js';
+import {
+  prepareSpeech,
+  type Speech,
+  type StreamFormatName,
+  streamFormats,
+} from '../stream-format.js';
 import { openStreamSocket } from '../stream-socket.js';
-import { prepareSpeech, type Speech, type StreamFormatName, streamFormats } from '../stream-format.js';
 import { testSignal } from '../test-signal.js';
 import { type ReportViolation, ViolationLog } from '../violations.js';
 
@@ -128,7 +133,10 @@ export class Probe {
   }
 
   /** Speaks in real time; `send` may say each packet in a way of its own. */
-  async speak(ms: number, send: (message: string) => void = (one) => this.text(one)): Promise<void> {
+  async speak(
+    ms: number,
+    send: (message: string) => void = (one) => this.text(one),
+  ): Promise<void> {
     const beganMs = performance.now();
     const count = ms / ptimeMs;
     for (let i = 0; i < count && this.#closeCode === undefined; i += 1) {

@@ -57,7 +57,12 @@ describe('the report', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 2, 3])).toBe(2.5);
     expect(rows.map(({ name, calls }) => [name, calls])).toEqual([
-      ...[['floor', 100], ['gateway', 100], ['floor', 2_000], ['gateway', 2_000]],
+      ...[
+        ['floor', 100],
+        ['gateway', 100],
+        ['floor', 2_000],
+        ['gateway', 2_000],
+      ],
     ]);
     expect(rows.at(-1)).toMatchObject({
       packetsPerSecond: 25_000,

@@ -162,7 +162,11 @@ describe.skipIf(!existsSync(built))('a load run', () => {
         () => raw((socket) => socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')),
         /^connect failed: HTTP 503$/,
       ],
-      ['closes at once', () => raw((socket) => socket.destroy()), /^connect failed: (reset|closed at once)$/],
+      [
+        'closes at once',
+        () => raw((socket) => socket.destroy()),
+        /^connect failed: (reset|closed at once)$/,
+      ],
       [
         'sends garbage',
         () => raw((socket) => socket.write('\u0000\u0001 nothing\r\n\r\n')),
@@ -177,13 +181,17 @@ describe.skipIf(!existsSync(built))('a load run', () => {
         /^connect failed: garbage$/,
       ],
       ['says nothing', () => raw(() => {}), /^connect failed: timeout$|^completed/],
-    ])('%s: says so by kind, and exits 1', async (_, open, kind) => {
-      const report = await load(optionsFor(await open(), { profile: hold, rampPerSecond: 20 }));
-      const [stage] = report.stages;
-      expect(stage?.counters.connected).toBe(0);
-      for (const trouble of Object.keys(stage?.troubles ?? {})) expect(trouble).toMatch(kind);
-      expect(exitCodeOf(report)).toBe(1);
-    }, 40_000);
+    ])(
+      '%s: says so by kind, and exits 1',
+      async (_, open, kind) => {
+        const report = await load(optionsFor(await open(), { profile: hold, rampPerSecond: 20 }));
+        const [stage] = report.stages;
+        expect(stage?.counters.connected).toBe(0);
+        for (const trouble of Object.keys(stage?.troubles ?? {})) expect(trouble).toMatch(kind);
+        expect(exitCodeOf(report)).toBe(1);
+      },
+      40_000,
+    );
 
     it('closes after the upgrade, or speaks nonsense then', async () => {
       const url = await stub({ opened: ({ socket }) => socket.close(1011) });

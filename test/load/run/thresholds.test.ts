@@ -87,7 +87,9 @@ describe('a report', () => {
     expect(report(sum)).toMatchObject({
       unexpected: 3,
       troubles: { 'server-closed: code 1011': 3 },
-      scenarios: { dtmf: { calls: 4, sent: 20, lost: 4, ends: { 'server-closed': 3, completed: 1 } } },
+      scenarios: {
+        dtmf: { calls: 4, sent: 20, lost: 4, ends: { 'server-closed': 3, completed: 1 } },
+      },
     });
   });
 });
