@@ -71,6 +71,8 @@ export class LoadCall implements Actor {
   #dialledMs: number;
   #startedMs = 0;
   #tries = 0;
+  /** The caller has hung up while the server had not answered: its answer still counts. */
+  #hasHungUp = false;
   /** Over the streams before this one. */
   #sentBefore = 0;
   #end: CallEnd = 'completed';
@@ -125,7 +127,8 @@ export class LoadCall implements Actor {
   /** The caller hangs up, wherever the call is. */
   hangUp(nowMs: number): void {
     if (this.#state === State.Live) this.#finish(slotAt(nowMs), nowMs);
-    else if (this.isConnecting) this.#over('completed', 'before it was connected');
+    else if (this.#state === State.Away && this.#startedMs > 0) this.#over('completed', '');
+    else this.#hasHungUp = true;
   }
 
   /** Plivo was asked by REST to hang up. */
@@ -233,14 +236,20 @@ export class LoadCall implements Actor {
     const { lengthMs } = this.#dial;
     this.#deadline = lengthMs === undefined ? never : slotAt(this.#startedMs + lengthMs);
     if (isFirst) this.#with.started(this);
-    if (this.#scenario.opening === 'no-start') return;
-    if (this.#scenario.opening === 'media-first') this.#voice.speakEarly();
+    this.#open();
+    if (this.#hasHungUp) this.#finish(slotAt(nowMs), nowMs);
+  }
+
+  #open(): void {
+    const { opening } = this.#scenario;
+    if (opening === 'no-start') return;
+    if (opening === 'media-first') this.#voice.speakEarly();
     this.sendStart();
   }
 
   #connectFailed(kind: string, detail: string): void {
     const { counters } = this.#with.meter;
-    if (this.#tries <= this.#dial.retries) {
+    if (this.#tries <= this.#dial.retries && !this.#hasHungUp) {
       this.#state = State.Away;
       this.#deadline = slotAt(performance.now() + retryAfterMs);
       return;

@@ -21,7 +21,7 @@ const defaults: HangupConfig = {
   lostStreamGraceMs: 30_000,
   giveUpMs: 3_600_000,
   fsync: 'never',
-  connections: 16,
+  connections: 48,
   pipelining: 1,
   tickMs: 50,
   requestsMax: targets.requestsPerWindow,
@@ -60,11 +60,10 @@ async function throughput(children: Children, count: number, rounds: number): Pr
     `\nThroughput: ${count} hang-ups at once, no rate limit, ${rounds} rounds in turns, per second`,
   );
   const settings: readonly [string, HangupConfig][] = [
-    ['16 connections (default)', noLimit],
-    ['16 connections, fsync: tick', { ...noLimit, fsync: 'tick' }],
-    ['4 connections', { ...noLimit, connections: 4 }],
-    ['64 connections', { ...noLimit, connections: 64 }],
-    ['16 connections, pipelining 4', { ...noLimit, pipelining: 4 }],
+    ['48 connections (default)', noLimit],
+    ['48 connections, fsync: tick', { ...noLimit, fsync: 'tick' }],
+    ['16 connections', { ...noLimit, connections: 16 }],
+    ['16 connections, pipelining 4', { ...noLimit, connections: 16, pipelining: 4 }],
   ];
   for (const [index, [name, config]] of settings.entries()) {
     const results = await withApi(children, async (url) => {

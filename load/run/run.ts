@@ -31,8 +31,8 @@ const hopelessFailures = 10;
 const connectSpareMs = 12_000;
 /** Calls that have just come up are not yet how they will be. */
 const settleMs = 2_000;
-/** Callers settle and close within this. */
-const endMsMax = 8_000;
+/** Callers settle and close within this, and what has not connected by then has failed. */
+const endMsMax = 16_000;
 
 /** One stage: how many calls, and how they come. */
 interface Stage {

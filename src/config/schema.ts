@@ -229,7 +229,7 @@ export const gatewaySchema = (surroundings: Surroundings) => {
       fsync: setting(choice(fsyncs), 'never', {
         description: '`tick`: a hang-up also outlives a power cut; slower',
       }),
-      connections: setting(wholeNumber(1, 64), 16, {
+      connections: setting(wholeNumber(1, 64), 48, {
         description: "Connections to each account's API",
       }),
       pipelining: setting(wholeNumber(1, 16), 1, {

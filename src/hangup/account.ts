@@ -26,8 +26,13 @@ export interface TransferResult {
 
 export interface AccountEvents {
   settled(pending: Pending, outcome: HangupOutcome): void;
+  /** Resolves when what was settled so far is on disk. */
+  written(): Promise<void>;
   requested(outcome: RequestOutcome): void;
 }
+
+/** How long settled ones gather for one write, if half of what may be in flight does not settle sooner. */
+const gatherMs = 2;
 
 /**
  * The hang-ups of one account: sent when due, within the account's rate, over a few connections, and again after
@@ -45,7 +50,11 @@ export class Account {
   /** An item whose time or state has changed since it was put in is passed over when it comes out. */
   readonly #waiting = new Heap<Pending>((a, b) => a.dueMs < b.dueMs);
   readonly #ready = new Heap<Pending>((a, b) => a.rank < b.rank);
+  /** Requests under way, and settled ones not yet on disk: a killed process repeats these and no others. */
   #inFlight = 0;
+  /** Of them, settled and not yet being written. */
+  #unwritten = 0;
+  #writer: NodeJS.Timeout | undefined = undefined;
   /** Nothing is sent before this. */
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   /** Requests in a row that found no working API. */
@@ -136,16 +145,37 @@ export class Account {
     this.#inFlight += 1;
     this.#client.hangup(pending.intent.callId).then(
       (answer) => {
-        this.#inFlight -= 1;
         this.#answered(pending, answer);
-        this.pump();
+        this.#answeredOne(pending);
       },
       (thrown: unknown) => {
-        this.#inFlight -= 1;
         this.#unanswered(pending, thrown);
-        this.pump();
+        this.#answeredOne(pending);
       },
     );
+  }
+
+  #answeredOne(pending: Pending): void {
+    if (pending.state !== PendingState.Settled) {
+      this.#inFlight -= 1;
+      this.pump();
+      return;
+    }
+    this.#unwritten += 1;
+    if (this.#unwritten * 2 >= this.#inFlightMax) this.#write();
+    else this.#writer ??= setTimeout(() => this.#write(), gatherMs);
+  }
+
+  /** Several at a time: a write for each would cost as much as its request. */
+  #write(): void {
+    clearTimeout(this.#writer);
+    this.#writer = undefined;
+    const count = this.#unwritten;
+    this.#unwritten = 0;
+    void this.#events.written().then(() => {
+      this.#inFlight -= count;
+      this.pump();
+    });
   }
 
   #unanswered(pending: Pending, thrown: unknown): void {
@@ -271,6 +301,7 @@ export class Account {
 
   close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#writer);
     return this.#client.close();
   }
 }

@@ -21,7 +21,7 @@ describe('without any configuration', () => {
         lostStreamGraceMs: 30_000,
         giveUpMs: 3_600_000,
         fsync: 'never',
-        connections: 16,
+        connections: 48,
         pipelining: 1,
         tickMs: 50,
         requestsMax: 300,

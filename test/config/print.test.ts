@@ -56,7 +56,7 @@ hangup:
   lostStreamGrace: 30s
   giveUpAfter: 1h
   fsync: never
-  connections: 16
+  connections: 48
   pipelining: 1
   tick: 50ms
   requests: 300

@@ -34,7 +34,7 @@ describe('the list of settings', () => {
       'hangup.lostStreamGrace | 30s |  | ',
       'hangup.giveUpAfter | 1h |  | ',
       'hangup.fsync | never |  | ',
-      'hangup.connections | 16 |  | ',
+      'hangup.connections | 48 |  | ',
       'hangup.pipelining | 1 |  | ',
       'hangup.tick | 50ms |  | ',
       'hangup.requests | 300 |  | ',

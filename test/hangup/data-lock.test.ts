@@ -196,18 +196,22 @@ describe('a lock that was left behind', () => {
     expect(await msOf(() => take(directory, 400))).toBeGreaterThan(390);
   });
 
-  it.each(['', '{', 'null', '[]', '{"pid":1}', '\u0000'.repeat(5_000)])(
-    'damaged to %j is judged by its heartbeat',
-    async (text) => {
-      const directory = newDirectory();
-      writeFileSync(lockFile(directory), text);
-      const heart = beating(directory);
-      await refusal(directory, 2_000);
-      heart.stop();
-      await take(directory, 300);
-      expect(readdirSync(directory)).toEqual(['lock']);
-    },
-  );
+  it.each([
+    ['nothing', ''],
+    ['half an object', '{'],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['a bare pid', '{"pid":1}'],
+    ['5,000 zero bytes', '\u0000'.repeat(5_000)],
+  ])('that holds %s is judged by its heartbeat', async (_name, text) => {
+    const directory = newDirectory();
+    writeFileSync(lockFile(directory), text);
+    const heart = beating(directory);
+    await refusal(directory, 2_000);
+    heart.stop();
+    await take(directory, 300);
+    expect(readdirSync(directory)).toEqual(['lock']);
+  });
 });
 
 describe('a race', () => {

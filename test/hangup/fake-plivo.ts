@@ -87,7 +87,7 @@ export const settings: HangupConfig = {
   lostStreamGraceMs: 30_000,
   giveUpMs: 3_600_000,
   fsync: 'never',
-  connections: 16,
+  connections: 48,
   pipelining: 1,
   tickMs: 50,
   requestsMax: 300,

@@ -4,7 +4,7 @@ import { runScene, type SceneOptions, scenes } from '../../load/hangup/scenes.js
 const options: SceneOptions = { calls: 60, outageMs: 3_000, graceMs: 1_500 };
 /** Credentials are probed every 30 s, and requests time out after 5 s: these two are for the whole run. */
 const tooLong = ['401, then right again', 'never answers'];
-const connections = 16;
+const connections = 48;
 
 describe('when things break around the hang-ups', () => {
   const short = Object.keys(scenes).filter((fault) => !tooLong.includes(fault));
