@@ -118,9 +118,10 @@ export class Account {
     }
     while (this.#mayAsk(nowMs)) {
       const next = this.#nextReady();
-      if (next === undefined || !this.window.take(nowMs)) return;
+      const place = next && this.window.take(nowMs);
+      if (next === undefined || place === undefined) return;
       this.#ready.pop();
-      this.#attempt(next);
+      this.#attempt(next, place);
     }
   }
 
@@ -139,23 +140,25 @@ export class Account {
     return next;
   }
 
-  #attempt(pending: Pending): void {
+  #attempt(pending: Pending, place: number): void {
     pending.state = PendingState.InFlight;
     pending.attempts += 1;
     this.#inFlight += 1;
     this.#client.hangup(pending.intent.callId).then(
       (answer) => {
+        this.window.answered(place, performance.now());
         this.#answered(pending, answer);
-        this.#answeredOne(pending);
+        this.#landed(pending);
       },
       (thrown: unknown) => {
+        this.window.answered(place, performance.now());
         this.#unanswered(pending, thrown);
-        this.#answeredOne(pending);
+        this.#landed(pending);
       },
     );
   }
 
-  #answeredOne(pending: Pending): void {
+  #landed(pending: Pending): void {
     if (pending.state !== PendingState.Settled) {
       this.#inFlight -= 1;
       this.pump();
@@ -285,8 +288,12 @@ export class Account {
   /** Under the same rate as the hang-ups, and never tried again: whoever asked decides. Never rejects. */
   async transfer(callId: string, url: string, lookMs: number): Promise<TransferResult> {
     const untilMs = performance.now() + transferWaitMs;
-    while (performance.now() < this.#pausedUntilMs || !this.window.take(performance.now())) {
-      if (performance.now() > untilMs) return { ok: false, detail: 'no room within the rate' };
+    let place: number | undefined;
+    for (;;) {
+      const nowMs = performance.now();
+      if (nowMs >= this.#pausedUntilMs) place = this.window.take(nowMs);
+      if (place !== undefined) break;
+      if (nowMs > untilMs) return { ok: false, detail: 'no room within the rate' };
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
     try {
@@ -296,6 +303,8 @@ export class Account {
       return { ok, detail: ok ? '' : `status ${status}: ${text}` };
     } catch (thrown) {
       return { ok: false, detail: errorText(thrown) };
+    } finally {
+      this.window.answered(place, performance.now());
     }
   }
 

@@ -79,11 +79,10 @@ export class HangupDispatcher {
     this.#tickMs = settings.tickMs;
     const settled = (pending: Pending, outcome: HangupOutcome) => this.#settle(pending, outcome);
     const requested = (outcome: RequestOutcome) => events.requested(outcome);
-    const written = () => store.written();
-    this.accounts = accounts.map(
-      ({ config, client }) =>
-        new Account(config, client, settings, { settled, written, requested }, log),
-    );
+    const told = { settled, written: () => store.written(), requested };
+    const accountOf = ({ config, client }: HangupParts['accounts'][number]) =>
+      new Account(config, client, settings, told, log);
+    this.accounts = accounts.map(accountOf);
     for (const { name, account } of routes) {
       const named = this.accounts.find((other) => other.name === account);
       if (named !== undefined) this.#accountOfRoute.set(name, named);

@@ -136,6 +136,18 @@ export class Hangups {
     else this.lostStreams.over(call.callId);
   }
 
+  /** An operator ends a call without waiting for its lost stream; false if none is lost of it. */
+  endLost(callId: string): boolean {
+    const call = this.lostStreams.get(callId);
+    if (call === undefined) return false;
+    const { accountId, route } = call;
+    const reason: EndReason = 'operator';
+    this.dispatcher.submit({ callId, accountId, route, reason, inMs: 0, speculative: false });
+    // Behind the intent in the journal, so that the call is in it at any time.
+    this.lostStreams.over(callId);
+    return true;
+  }
+
   /** Plivo said that the call is over. */
   callEnded(callId: string): void {
     this.lostStreams.over(callId);

@@ -12,6 +12,7 @@ export interface JournalOptions {
   /** For tests of what a bad disk does: opens a file to append to. */
   readonly openFile?: (file: string) => Promise<FileHandle>;
   readonly repairMs?: number;
+  readonly answerMsMax?: number;
   readonly segmentBytesMax?: number;
 }
 
@@ -24,6 +25,8 @@ const settledInLine = 64;
 /** Entries written in one go when a new file takes over. */
 const sliceEntries = 500;
 const repairMs = 5_000;
+/** A disk that takes longer is in trouble, as one that refuses. */
+const answerMsMax = 5_000;
 const closeMsMax = 2_000;
 
 const filePermissions = 0o600;
@@ -172,14 +175,31 @@ export class Journal implements HangupStore {
     const { handle } = this.#file;
     try {
       const bytes = Buffer.from(lines.join(''));
-      for (let at = 0; at < bytes.length; ) {
-        at += (await handle.write(bytes, at)).bytesWritten;
-      }
-      if (this.#options.fsync === 'tick') await handle.datasync();
+      await this.#inTime(this.#writeTo(handle, bytes));
       this.#fileBytes += bytes.length;
     } catch (thrown) {
       this.#fail(thrown);
     }
+  }
+
+  async #writeTo(handle: FileHandle, bytes: Buffer): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      at += (await handle.write(bytes, at)).bytesWritten;
+    }
+    if (this.#options.fsync === 'tick') await handle.datasync();
+  }
+
+  /** Nobody waits for a disk that hangs: hang-ups go on from memory. */
+  async #inTime(disk: Promise<void>): Promise<void> {
+    const withinMs = this.#options.answerMsMax ?? answerMsMax;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`it did not answer within ${withinMs / 1_000} s`);
+      timer = setTimeout(() => reject(error), withinMs);
+    });
+    // What comes after the deadline is nobody's error any more.
+    disk.catch(() => {});
+    await Promise.race([disk, late]).finally(() => clearTimeout(timer));
   }
 
   #hasGrown(): boolean {
@@ -218,7 +238,7 @@ export class Journal implements HangupStore {
   /** One that stays is read again at the next start, and comes to nothing new. */
   async #removeOld(): Promise<void> {
     try {
-      await removeSegments(this.#directory, this.#old);
+      await this.#inTime(removeSegments(this.#directory, this.#old));
       this.#old = [];
     } catch (thrown) {
       const { log } = this.#options;
@@ -231,23 +251,25 @@ export class Journal implements HangupStore {
    * what an earlier process left.
    */
   #nextFile(): Promise<void> {
-    return this.#serially(async () => {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      const numbers = await segmentNumbers(this.#directory);
-      const number = Math.max(this.#number, ...numbers) + 1;
-      this.#number = number;
-      const openFile = this.#options.openFile ?? openToAppend;
-      const handle = await openFile(segmentFile(this.#directory, number));
-      if (this.#isClosed) return handle.close();
-      if (this.#options.fsync === 'tick') await syncName(this.#directory);
-      const before = this.#file;
-      this.#file = { handle, number };
-      this.#fileBytes = 0;
-      this.#keptBytes = 0;
-      if (before === undefined) return;
-      this.#old.push(before.number);
-      await before.handle.close();
-    });
+    return this.#serially(() => this.#inTime(this.#openNext()));
+  }
+
+  async #openNext(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const numbers = await segmentNumbers(this.#directory);
+    const number = Math.max(this.#number, ...numbers) + 1;
+    this.#number = number;
+    const openFile = this.#options.openFile ?? openToAppend;
+    const handle = await openFile(segmentFile(this.#directory, number));
+    if (this.#isClosed) return handle.close();
+    if (this.#options.fsync === 'tick') await syncName(this.#directory);
+    const before = this.#file;
+    this.#file = { handle, number };
+    this.#fileBytes = 0;
+    this.#keptBytes = 0;
+    if (before === undefined) return;
+    this.#old.push(before.number);
+    await before.handle.close();
   }
 
   #fail(thrown: unknown): void {

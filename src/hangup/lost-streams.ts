@@ -93,6 +93,11 @@ export class LostStreams {
     this.#looker ??= setInterval(() => this.#look(), lookMs);
   }
 
+  /** The call, if its stream is lost. */
+  get(callId: string): LiveCall | undefined {
+    return this.#lost.get(callId)?.call;
+  }
+
   close(): void {
     clearInterval(this.#looker);
     this.#looker = undefined;

@@ -1,8 +1,10 @@
 /**
- * Plivo's limit, kept exactly: request n leaves when request n − `requestsMax` is at least `spanMs` old. A token
- * bucket would let twice the rate through at its edge (protocol reference, section 5.3: 300 per 5 s and account).
+ * Plivo's limit, kept exactly: request n leaves when the answer to request n − `requestsMax` is at least `spanMs` old,
+ * so that its arrival is older still, whatever connections and networks did to it. A token bucket would let twice the
+ * rate through at its edge (protocol reference, section 5.3: 300 per 5 s and account).
  */
 export class SlidingWindow {
+  /** When the place's last request was answered; Infinity while it is under way. */
   readonly #times: Float64Array;
   readonly #spanMs: number;
   #next = 0;
@@ -13,18 +15,26 @@ export class SlidingWindow {
     this.#spanMs = spanMs;
   }
 
-  /** Takes one request's place, if there is one now. */
-  take(nowMs: number): boolean {
-    if (this.#times.length === 0) return true;
-    if (nowMs - this.#times[this.#next]! < this.#spanMs) return false;
-    this.#times[this.#next] = nowMs;
-    this.#next = (this.#next + 1) % this.#times.length;
-    return true;
+  /** Takes the place of one request, if there is one now; it is to be given to `answered`. */
+  take(nowMs: number): number | undefined {
+    if (this.#times.length === 0) return 0;
+    const place = this.#next;
+    if (nowMs - this.#times[place]! < this.#spanMs) return undefined;
+    this.#times[place] = Number.POSITIVE_INFINITY;
+    this.#next = (place + 1) % this.#times.length;
+    return place;
+  }
+
+  /** The request was answered, or will not be. */
+  answered(place: number, nowMs: number): void {
+    if (place < this.#times.length) this.#times[place] = nowMs;
   }
 
   /** Counts as full from now on: Plivo said so, or an earlier process may have used it up. */
   fill(nowMs: number): void {
-    this.#times.fill(nowMs);
+    for (const [place, time] of this.#times.entries()) {
+      if (time < nowMs) this.#times[place] = nowMs;
+    }
   }
 
   /** Requests that could leave now; Infinity without a limit. */

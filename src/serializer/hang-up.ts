@@ -66,7 +66,9 @@ async function insist(account: Account, callId: string, lastMs: number): Promise
   let attempts = 0;
   let status: number | undefined;
   let detail = 'no place within the rate limit of the account';
-  while (await isAdmitted(account, attempts === 0 ? Number.POSITIVE_INFINITY : lastMs)) {
+  for (;;) {
+    const place = await placeOf(account, attempts === 0 ? Number.POSITIVE_INFINITY : lastMs);
+    if (place === undefined) break;
     attempts += 1;
     let pauseMs = retryDelayMsMin * 2 ** (attempts - 1) * (0.5 + Math.random() / 2);
     try {
@@ -82,6 +84,8 @@ async function insist(account: Account, callId: string, lastMs: number): Promise
     } catch (thrown) {
       if (thrown instanceof GatewayError) throw thrown; // no request was made
       detail = errorText(thrown);
+    } finally {
+      account.window.answered(place, performance.now());
     }
     pauseMs = Math.min(pauseMs, retryDelayMsMax);
     if (performance.now() + pauseMs > lastMs) break;
@@ -91,12 +95,12 @@ async function insist(account: Account, callId: string, lastMs: number): Promise
 }
 
 /** Waits for a place within the account's rate. */
-async function isAdmitted({ window }: Account, lastMs: number): Promise<boolean> {
-  while (!window.take(performance.now())) {
-    if (performance.now() > lastMs) return false;
+async function placeOf({ window }: Account, lastMs: number): Promise<number | undefined> {
+  for (;;) {
+    const place = window.take(performance.now());
+    if (place !== undefined || performance.now() > lastMs) return place;
     await sleep(lookMs);
   }
-  return true;
 }
 
 function accountOf({ apiUrl, authId, authToken }: HangupOrder): Account {

@@ -509,6 +509,25 @@ describe('a disk in trouble', () => {
     expect([...(await recoveredFrom(directory)).intents.keys()]).toEqual(['old', 'new']);
   });
 
+  it('that hangs is left behind: what is kept goes on in memory, and to the next file', async () => {
+    let count = 0;
+    const openFile = async (file: string) => {
+      const handle = await open(file, 'ax');
+      count += 1;
+      if (count === 1) handle.write = (() => new Promise(() => {})) as FileHandle['write'];
+      return handle;
+    };
+    const directory = newDirectory();
+    const journal = await openJournal(directory, { openFile, answerMsMax: 100, repairMs: 20 });
+    journal.append(hangup('a'));
+    await journal.written();
+    expect(journal.degraded).toMatch(/did not answer within 0.1 s/);
+    journal.append(hangup('b'));
+    await vi.waitFor(() => expect(journal.degraded).toBeUndefined());
+    await journal.close();
+    expect([...(await recoveredFrom(directory)).intents.keys()]).toEqual(['a', 'b']);
+  });
+
   it('that never answers holds the end up for two seconds at the most', async () => {
     const openFile = async (file: string) => {
       const handle = await open(file, 'ax');
