@@ -195,7 +195,11 @@ export function loadCommand(): Command {
   command.option('--insecure', 'take any certificate');
   command.option('--calls <n>', 'calls at the same time', wholeNumber(1, callsMax), 100);
   command.option('--ramp <n/s>', 'new calls per second until all are up', perSecond, 50);
-  command.option('--duration <time>', 'how long the calls are held', durationMs, 30_000);
+  command.addOption(
+    new Option('--duration <time>', 'how long the calls are held')
+      .argParser(durationMs)
+      .default(30_000, '30s'),
+  );
   command.option('--cps <n/s>', 'instead: new calls per second, by chance', perSecond);
   command.option(
     '--steps <n,n,…>',

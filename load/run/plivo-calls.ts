@@ -29,6 +29,7 @@ export class PlivoCalls {
   readonly #answered = new Map<string, AnsweredCall>();
   readonly #live = new Set<string>();
   #asking = 0;
+  #isEnding = false;
   #hangUps = 0;
 
   constructor(
@@ -63,8 +64,15 @@ export class PlivoCalls {
 
   dial(call: NewCall): void {
     const { url } = this.#target;
+    this.#isEnding = false;
     if (this.#webhooks !== undefined) void this.#ask(this.#webhooks, call);
     else if (url !== undefined) this.#connect(call, url, this.#options.extraHeaders, 0);
+  }
+
+  /** All callers hang up, also those whose call is just being answered. */
+  endAll(): void {
+    this.#isEnding = true;
+    this.#generators.endAll();
   }
 
   started(callId: string, streamId: string): void {
@@ -89,7 +97,8 @@ export class PlivoCalls {
     try {
       const answered = await webhooks.answer(call.callId, this.#options.format);
       this.#answered.set(call.callId, answered);
-      this.#connect(call, answered.streamUrl, answered.extraHeaders, plivoRetries);
+      const asked = this.#isEnding ? { ...call, lengthMs: 0 } : call;
+      this.#connect(asked, answered.streamUrl, answered.extraHeaders, plivoRetries);
     } catch (error) {
       this.#events.unanswered(call, error instanceof Error ? error.message : String(error));
     } finally {

@@ -160,8 +160,8 @@ export class LoadRun {
     if (stage.perSecond !== undefined) await this.#arrive(stage.perSecond, stage.holdMs);
     else await this.#hold(stage);
     this.#endSteady();
-    this.#generators.endAll();
-    await this.#until(() => this.#generators.up === 0, endMsMax);
+    this.#plivo.endAll();
+    await this.#until(() => this.#plivo.up === 0, endMsMax);
     // The threads' last report of this stage is a second away at most.
     await sleep(1_100);
     this.#second();
