@@ -61,8 +61,14 @@ export const endReasons = {
   'app-transfer': 'application',
   /** `call.leave()`: the socket closed, the call goes on in Plivo's XML. */
   'app-leave': 'application',
+  /** Its route hangs such calls up. */
+  'route-reject': 'operator',
   /** The handler threw or its promise rejected. */
   'handler-error': 'application',
+  /** No address of the route's upstream took the call in time. */
+  'upstream-failed': 'application',
+  /** The connection to the upstream broke in mid-call. */
+  'upstream-lost': 'application',
   /** `DELETE /api/calls/<callId>`. */
   operator: 'operator',
   /** Another socket came for the same call. */

@@ -16,6 +16,7 @@ import { type Log, maskNumber } from './log.js';
 import { registerCounts } from './metrics/collect.js';
 import { Instruments } from './metrics/instruments.js';
 import { ShardPool } from './pool/pool.js';
+import { Upstreams } from './routing/upstreams.js';
 import { StampClock } from './shard/clock.js';
 import { counterBlock } from './shard/counters.js';
 import { version } from './version.js';
@@ -40,6 +41,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
   const routes = config.routes;
   const callsPerShard = Math.ceil(config.limits.calls / config.shardCount);
   const values = counterBlock();
+  const upstreams = new Upstreams(config.upstreams, config.shardCount);
   const clock = new StampClock(performance.timeOrigin);
   const instruments = new Instruments({
     routes: routes.map((route) => route.name),
@@ -70,7 +72,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
 
   const secrets = new Set(config.accounts.map(({ credentials }) => credentials.authToken));
   const environment = workerEnvironment(secrets);
-  const pool = new ShardPool(shardOptions(config), callsPerShard, environment, log, {
+  const pool = new ShardPool(shardOptions(config, upstreams), callsPerShard, environment, log, {
     opened: (shard) => front.shardOpened(shard),
     lost: (shard, cause) => front.shardLost(shard, cause),
   });
@@ -121,6 +123,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       draining: () => front.draining,
     },
     hangups: () => hangups.counts(),
+    upstreams: () => upstreams.views(),
   });
 
   const webhooks = new Webhooks({
@@ -157,7 +160,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       })),
     }),
     calls: () => callViews(front, config),
-    hangup: (callId) => front.hangupCall(callId),
+    hangup: (callId) => front.hangupCall(callId) || hangups.endLost(callId),
     hangups: () => ({
       pending: dispatcher.pending,
       failed: dispatcher.failed,
@@ -165,6 +168,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       degraded: hangups.degraded,
       hangups: dispatcher.list(hangupsShownMax),
     }),
+    upstreams: () => upstreams.views(),
     retryHangups: (callId) => dispatcher.retry(callId),
     dropHangup: (callId) => dispatcher.drop(callId),
   });
@@ -197,10 +201,12 @@ function liveCall({ callId, accountId, route, startedAt }: Connection): LiveCall
   return { callId, accountId, route, startedAt };
 }
 
-function shardOptions(config: GatewayConfig) {
+function shardOptions(config: GatewayConfig, upstreams: Upstreams) {
   const { routes, playout, log, privacy, limits } = config;
   return {
     routes: routes.map(({ name, sampleRate, handler }) => ({ name, sampleRate, handler })),
+    upstreams: config.upstreams,
+    upstreamBoard: upstreams.board,
     playout,
     log,
     privacy,

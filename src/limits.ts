@@ -120,3 +120,19 @@ export const lostStreamsShare = 0.2;
 export const hangupDrainMs = 15_000;
 /** After the deadline of a drain the calls still live are ended gracefully, in so long at the most. */
 export const drainEndMs = 10_000;
+
+/** What an upstream may send in one message; a longer one is dropped, one above the second bound ends its connection. */
+export const upstreamMessageBytesMax = 1024 * 1024;
+export const upstreamPayloadBytesMax = 16 * 1024 * 1024;
+/** An upstream that has said something, or stayed so long, has taken the call. */
+export const upstreamProvenMs = 1_000;
+/** It is pinged so often; with a pong older than this it does not read, and after this long it is lost. */
+export const upstreamPingMs = 2_000;
+export const upstreamPongLateMs = 1_000;
+export const upstreamBlockedMs = 10_000;
+/** A second of audio waits for an upstream that does not read. */
+export const upstreamQueueFrames = 50;
+/** With more than this queued for the caller nothing is read from an upstream, until half of it is left. */
+export const upstreamAheadMsMax = 20_000;
+/** Messages of an upstream that mean nothing, in one call: with more it is lost. */
+export const upstreamBadMessagesMax = 20;

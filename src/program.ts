@@ -7,6 +7,7 @@ import { plivoApiCommand } from '../load/plivo-api-command.js';
 import { checkCommand } from './config/print.js';
 import { errorText, GatewayError } from './errors.js';
 import { hangupsCommand } from './hangups-command.js';
+import { routeTestCommand } from './route-test-command.js';
 import { serveCommand } from './serve.js';
 import { version } from './version.js';
 
@@ -22,6 +23,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(conformanceCommand())
     .addCommand(plivoApiCommand())
     .addCommand(checkCommand())
+    .addCommand(routeTestCommand())
     .addCommand(hangupsCommand())
     .addCommand(benchCommand());
   try {

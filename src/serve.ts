@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { readEnvironment } from './config/environment.js';
 import { addConfigFlags } from './config/flags.js';
 import { loadConfig } from './config/load.js';
-import type { GatewayConfig, Privacy, RouteConfig } from './config/types.js';
+import type { GatewayConfig, HandlerSource, Privacy, RouteConfig } from './config/types.js';
 import { type Gateway, openGateway } from './gateway.js';
 import { type Log, maskNumber, openLog } from './log.js';
 import { version } from './version.js';
@@ -40,17 +40,34 @@ function announce(config: GatewayConfig, gateway: Gateway, log: Log): void {
 }
 
 function routeText(route: RouteConfig, privacy: Privacy): string {
-  const { path, handler, sampleRate } = route;
+  const { path, direction, query, share, handler, sampleRate } = route;
   const shown = (numbers: readonly string[]) =>
     numbers.map((number) => maskNumber(number, privacy)).join(', ');
-  const name = handler.kind === 'builtin' ? `handler ${handler.name}` : `handler ${handler.file}`;
   const criteria = [
     path ?? '',
     route.to.length > 0 ? `to ${shown(route.to)}` : '',
     route.from.length > 0 ? `from ${shown(route.from)}` : '',
+    direction ?? '',
+    ...Object.entries(query).map(([name, value]) => `${name}=${value}`),
   ].filter((part) => part !== '');
   const when = criteria.length === 0 ? 'every stream' : criteria.join(', ');
-  return `${when} → ${name}, ${sampleRate} Hz`;
+  const part = share === undefined ? '' : ` (${share} %)`;
+  return `${when}${part} → ${targetText(handler, sampleRate)}`;
+}
+
+function targetText(handler: HandlerSource, sampleRate: number): string {
+  switch (handler.kind) {
+    case 'builtin':
+      return `handler ${handler.name}, ${sampleRate} Hz`;
+    case 'module':
+      return `handler ${handler.file}, ${sampleRate} Hz`;
+    case 'upstream':
+      return `upstream ${handler.name}, ${sampleRate} Hz`;
+    case 'reject':
+      return `rejected: ${handler.why}`;
+    case 'redirect':
+      return `redirected to ${handler.url}`;
+  }
 }
 
 /** IPv6 addresses stand in brackets. */

@@ -62,6 +62,7 @@ describe('the README', () => {
         draining: () => false,
       },
       hangups: () => noHangups,
+      upstreams: () => [{ name: 'bots', protocol: 'pcm', addresses: [] }],
     });
     const metrics = (await registry.getMetricsAsJSON())
       .filter(({ name }) => name.startsWith('plivo_gateway_'))

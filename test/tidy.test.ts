@@ -85,7 +85,7 @@ const allowed: Readonly<
   shard: { values: ['limits', 'errors'], types: ['config/types'] },
   config: { values: ['limits', 'errors'] },
   log: { values: ['config/environment'], types: ['config/types'] },
-  routing: { values: ['limits', 'errors'], types: ['config/types'] },
+  routing: { values: ['shard', 'limits', 'errors'], types: ['config/types'] },
   // Where a stream goes is decided at its admission: by pure functions of the two areas that know.
   front: {
     values: [
@@ -107,8 +107,14 @@ const allowed: Readonly<
     types: ['config/types'],
   },
   hangup: { values: ['plivo/rest', 'limits', 'errors', 'log'], types: ['config/types'] },
-  metrics: { values: ['shard', 'limits', 'errors', 'log'], types: ['config/types'] },
-  admin: { values: ['shard', 'limits', 'errors', 'log'], types: ['config/types'] },
+  metrics: {
+    values: ['shard', 'limits', 'errors', 'log'],
+    types: ['config/types', 'routing/upstreams'],
+  },
+  admin: {
+    values: ['shard', 'limits', 'errors', 'log'],
+    types: ['config/types', 'routing/upstreams'],
+  },
   handler: { values: [], types: ['plivo', 'errors'] },
   index: { values: ['handler'], types: ['plivo', 'errors'] },
   workers: {
@@ -142,10 +148,10 @@ const knowers: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['metrics'],
   pino: ['log'],
   'pino-pretty': ['log'],
-  commander: ['program', 'serve', 'config', 'hangups-command', 'load'],
+  commander: ['program', 'serve', 'config', 'hangups-command', 'route-test-command', 'load'],
   zod: ['config'],
   yaml: ['config'],
-  ws: ['load'],
+  ws: ['load', 'workers'],
   'hdr-histogram-js': ['load'],
   selfsigned: ['load'],
 };
@@ -208,6 +214,8 @@ describe('the tree', () => {
   it('loads no sockets, no hang-ups and no parts of the front into a worker', () => {
     const loaded = [...loadedWith(['workers/shard-worker.ts'])];
     expect(loaded).toContain('src/serializer/stream-codec.ts');
+    // Upstreams' sockets are loaded when there are upstreams, in the task.
+    loaded.splice(loaded.indexOf('ws'), loaded.includes('ws') ? 1 : 0);
     const foreign =
       /^(uWebSockets\.js|undici|piscina|prom-client|ws|zod|yaml)$|^src\/(front|hangup|pool|admin|metrics|gateway|config\/load)/;
     expect(loaded.filter((path) => foreign.test(path))).toEqual([]);
@@ -227,7 +235,9 @@ describe('the tree', () => {
     const packages = ofWorkers.filter(
       ({ isOurs, target }) => !isOurs && !target.startsWith('node:'),
     );
-    expect(shown(packages)).toEqual([]);
+    expect(shown(packages.filter(({ typeOnly }) => !typeOnly))).toEqual([
+      'workers/upstream/open-upstreams.ts <- ws',
+    ]);
     expect(
       shown(
         ofWorkers.filter(({ target }) => /^src\/(hangup|front|pool|admin|metrics)/.test(target)),

@@ -14,6 +14,7 @@ import { loadHandler } from './handler/load.js';
 import { Outbox } from './outbox.js';
 import type { LoadedRoute, ShardContext } from './shard-context.js';
 import { ShardLoop } from './shard-loop.js';
+import { openUpstreams } from './upstream/open-upstreams.js';
 
 /**
  * One shard: Piscina's task that lasts as long as the thread. Imports nothing of the user's before the task begins,
@@ -23,9 +24,10 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
   const { options } = start;
   const log = openLog({ ...options.log, privacy: options.privacy });
   const routes: LoadedRoute[] = [];
+  const upstreams = await openUpstreams(start);
   for (const route of options.routes) {
     try {
-      routes.push({ ...route, loaded: await loadHandler(route) });
+      routes.push({ ...route, loaded: await loadHandler(route, upstreams) });
     } catch (thrown) {
       if (!(thrown instanceof GatewayError)) throw thrown;
       start.port.close();

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { errorText, GatewayError } from '../errors.js';
+import type { UpstreamView } from '../routing/upstreams.js';
 
 /** One live call as the API shows it. */
 export interface CallView {
@@ -58,6 +59,7 @@ export interface AdminSource {
   /** Ends a call at once; false for a call this gateway does not have. */
   hangup(callId: string): boolean;
   hangups(): HangupsView;
+  upstreams(): readonly UpstreamView[];
   /** Tries failed hang-ups again, or that of one call; answers how many. */
   retryHangups(callId: string | undefined): number;
   /** Gives a hang-up up; false if there is none, or its request is under way. */
@@ -131,6 +133,7 @@ export class AdminServer {
       json(response, readiness.ready ? 200 : 503, readiness);
     },
     '/api/calls': (response) => json(response, 200, { calls: this.#source.calls() }),
+    '/api/upstreams': (response) => json(response, 200, { upstreams: this.#source.upstreams() }),
     '/api/hangups': (response) => json(response, 200, this.#source.hangups()),
   };
 

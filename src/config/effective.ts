@@ -7,6 +7,7 @@ import {
   type HandlerSource,
   type PlivoConfig,
   type RouteConfig,
+  type UpstreamConfig,
 } from './types.js';
 
 /** The configuration as the program uses it, from values that are all right. */
@@ -38,7 +39,8 @@ export function effective(parsed: ParsedConfig, file: string | undefined): Gatew
     drain: { timeoutMs: parsed.drain.timeout },
     log: parsed.log,
     privacy: parsed.privacy,
-    routes: routesOf(parsed.routes),
+    upstreams: parsed.upstreams.map(upstreamOf),
+    routes: routesOf(parsed),
   });
 }
 
@@ -61,27 +63,59 @@ function accountsOf(
   ];
 }
 
-function routesOf(routes: ParsedConfig['routes']): readonly RouteConfig[] {
+function upstreamOf(upstream: ParsedConfig['upstreams'][number]): UpstreamConfig {
+  const { urls, callsPerAddress, headers, ca, connectTimeout, ...rest } = upstream;
+  return {
+    ...rest,
+    addresses: urls,
+    callsMax: callsPerAddress,
+    headers: headers ?? {},
+    ...(ca && { caFile: ca }),
+    connectMs: connectTimeout,
+  };
+}
+
+function routesOf({ routes, upstreams }: ParsedConfig): readonly RouteConfig[] {
   const taken = new Set(routes.map(({ name }) => name));
-  return routes.map(({ name, path, to, from, handler, sampleRate, account, onStreamLost }) => ({
-    name: name ?? freeName(handler, taken),
-    ...(path && { path }),
-    to: to ?? [],
-    from: from ?? [],
-    handler,
-    sampleRate,
-    ...(account && { account }),
-    onStreamLost,
-  }));
+  return routes.map((route) => {
+    const { path, to, from, direction, query, share, account, onStreamLost } = route;
+    const handler = handlerOf(route);
+    const upstream = upstreams.find(({ name }) => name === route.upstream);
+    return {
+      name: route.name ?? freeName(handler, taken),
+      ...(path && { path }),
+      to: to ?? [],
+      from: from ?? [],
+      ...(direction && { direction }),
+      query: query ?? {},
+      ...(share !== undefined && { share }),
+      handler,
+      sampleRate: upstream?.sampleRate ?? route.sampleRate,
+      ...(account && { account }),
+      onStreamLost,
+    };
+  });
+}
+
+/** Exactly one of them is there. */
+function handlerOf(route: ParsedConfig['routes'][number]): HandlerSource {
+  const { handler, upstream, reject, redirect, onUpstreamLost, fallback, autoHangUp } = route;
+  if (upstream !== undefined) {
+    const more = { onUpstreamLost, ...(fallback && { fallback }), autoHangUp };
+    return { kind: 'upstream', name: upstream, ...more };
+  }
+  if (reject !== undefined) return { kind: 'reject', why: reject };
+  if (redirect !== undefined) return { kind: 'redirect', url: redirect };
+  return handler!;
 }
 
 const nameCharsMax = 40;
 
 /** `echo`, then `echo-2` and so on; from a file, its base name in the characters of a name. */
 function freeName(handler: HandlerSource, taken: Set<string | undefined>): string {
-  const base =
-    handler.kind === 'builtin' ? handler.name : basename(handler.file, extname(handler.file));
-  const plain = base.toLowerCase().replace(/[^a-z0-9_-]+/g, '-');
+  const plain = baseName(handler)
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-');
   const trimmed = plain.replace(/^-+|-+$/g, '') || 'handler';
   for (let count = 1; ; count += 1) {
     const suffix = count === 1 ? '' : `-${count}`;
@@ -90,6 +124,12 @@ function freeName(handler: HandlerSource, taken: Set<string | undefined>): strin
     taken.add(name);
     return name;
   }
+}
+
+function baseName(handler: HandlerSource): string {
+  if (handler.kind === 'builtin') return handler.name;
+  if (handler.kind === 'upstream') return handler.name;
+  return handler.kind === 'module' ? basename(handler.file, extname(handler.file)) : handler.kind;
 }
 
 function deepFreeze<T extends object>(value: T): T {

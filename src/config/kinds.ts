@@ -81,6 +81,82 @@ export function httpUrl() {
   });
 }
 
+/** Of an answer document: it may have a query. */
+export function documentUrl() {
+  const expected = 'an http:// or https:// address without user name or fragment';
+  return z.unknown().transform((found, context) => {
+    const url = typeof found === 'string' && URL.canParse(found) ? new URL(found) : undefined;
+    if (!url || !/^https?:$/.test(url.protocol)) return refuse(context, expected);
+    if (url.username || url.password || url.hash) return refuse(context, expected);
+    return url.href;
+  });
+}
+
+const placeholders = ['call', 'stream', 'account', 'from', 'to', 'route', 'resumed', 'body'];
+
+function isUpstreamUrl(url: string): boolean {
+  let isKnown = true;
+  const filled = url.replace(/\{([^}]*)\}/g, (_, name: string) => {
+    isKnown &&= placeholders.includes(name);
+    return 'x';
+  });
+  return isKnown && URL.canParse(filled) && /^wss?:$/.test(new URL(filled).protocol);
+}
+
+/** One address of an upstream or a list of them, each a URL or a URL with its weight. */
+export function upstreamAddresses() {
+  const names = placeholders.map((name) => `{${name}}`).join(' ');
+  const expected = `a ws:// or wss:// address, in which ${names} stand for facts of the call; or { url, weight }`;
+  const address = z.union([
+    z.string().transform((url) => ({ url, weight: 1 })),
+    z.strictObject({ url: z.string(), weight: z.int().min(1).max(1_000) }),
+  ]);
+  return z.unknown().transform((found, context) => {
+    const list: readonly unknown[] = Array.isArray(found) ? found : [found];
+    const read = list.map((item) => address.safeParse(item).data);
+    const wrong = read.findIndex((one) => one === undefined || !isUpstreamUrl(one.url));
+    if (list.length > 0 && wrong < 0) return read.flatMap((one) => one ?? []);
+    const path = Array.isArray(found) && list.length > 0 ? [wrong] : [];
+    context.addIssue({ code: 'custom', message: expected, path });
+    return z.NEVER;
+  });
+}
+
+/** Names and values of HTTP headers; a value may be a reference to a secret. */
+export function headerValues(surroundings: Surroundings) {
+  const expected = 'header names with a text each, as in `Authorization: "Bearer …"`';
+  const value = secret(surroundings, /^[\x20-\x7e]*$/, 'plain text');
+  return z.unknown().transform((found, context): Readonly<Record<string, string>> => {
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) {
+      return refuse(context, expected);
+    }
+    const headers: Record<string, string> = {};
+    for (const [name, text] of Object.entries(found)) {
+      const read = value.safeParse(text);
+      const isName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name);
+      if (read.success && isName) headers[name] = read.data;
+      else {
+        const message = read.error?.issues[0]?.message ?? expected;
+        context.addIssue({ code: 'custom', message, path: [name] });
+      }
+    }
+    return headers;
+  });
+}
+
+/** Names and values of a query. */
+export function queryValues() {
+  const expected = 'names with a text each, as in `tenant: "acme"`';
+  return z.unknown().transform((found, context): Readonly<Record<string, string>> => {
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) {
+      return refuse(context, expected);
+    }
+    const entries = Object.entries(found);
+    const isGood = entries.length > 0 && entries.every(([, value]) => typeof value === 'string');
+    return isGood ? Object.fromEntries(entries) : refuse(context, expected);
+  });
+}
+
 const shardsMax = 64;
 
 /** One core is left to the front. */
@@ -104,15 +180,18 @@ export function audioRate() {
   });
 }
 
+const numberPattern = /^(\+?(\d{2,15}|\d{1,14}\*)|sips?:[^\s@;?*]{1,64}\*?|anonymous)$/;
+
 /** One phone-number pattern or a list of them. A problem with `quote` asks for quotes around a number. */
 export function phoneNumbers() {
-  const expected = 'a phone number such as "+15551234567", or its beginning with a * behind';
+  const expected =
+    'a phone number such as "+15551234567", a SIP user such as "sip:alice", either with a * behind its beginning, or anonymous';
   return z.unknown().transform((found, context): readonly string[] => {
     const list: readonly unknown[] = Array.isArray(found) ? found : [found];
     if (list.length === 0) return refuse(context, `${expected}; for any number leave the line out`);
     const numbers: string[] = [];
     for (const [index, item] of list.entries()) {
-      if (typeof item === 'string' && /^\+?(\d{2,15}|\d{1,14}\*)$/.test(item)) {
+      if (typeof item === 'string' && numberPattern.test(item)) {
         numbers.push(item);
         continue;
       }

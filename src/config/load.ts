@@ -6,7 +6,7 @@ import type { Environment } from './environment.js';
 import { type ConfigFile, noFile, readConfigFile, type Tree } from './file.js';
 import { fileProblems } from './file-problems.js';
 import { foundText, type Origin, type Path, type Problem, problemsText } from './problems.js';
-import { accountProblems, relationProblems } from './relations.js';
+import { accountProblems, relationProblems, upstreamProblems } from './relations.js';
 import { configFile, gatewaySchema, type Setting, settingsIn } from './schema.js';
 import type { GatewayConfig } from './types.js';
 
@@ -44,7 +44,7 @@ export function loadConfig(sources: ConfigSources): GatewayConfig {
   ];
   refuse(problems);
   const parsed = gatewaySchema(surroundings).parse(tree);
-  refuse(accountProblems(parsed, origin));
+  refuse([...accountProblems(parsed, origin), ...upstreamProblems(parsed, origin)]);
   return effective(parsed, file.file);
 }
 

@@ -9,7 +9,9 @@ import {
   type AccountConfig,
   defaultAccount,
   type GatewayConfig,
+  type HandlerSource,
   type RouteConfig,
+  type UpstreamConfig,
 } from './types.js';
 
 const mask = '********';
@@ -54,6 +56,7 @@ function asWritten(config: GatewayConfig) {
     },
     log: { ...log },
     privacy: config.privacy,
+    upstreams: config.upstreams.map(upstreamAsWritten),
     routes: config.routes.map(routeAsWritten),
   };
 }
@@ -62,18 +65,56 @@ function accountAsWritten({ name, credentials, apiUrl }: AccountConfig) {
   return { name, authId: credentials.authId, authToken: mask, apiUrl };
 }
 
+function upstreamAsWritten(upstream: UpstreamConfig) {
+  const { name, protocol, addresses, balance, callsMax, sampleRate } = upstream;
+  const headers = Object.keys(upstream.headers).map((header) => [header, mask]);
+  return {
+    name,
+    protocol,
+    urls: addresses.map(({ url, weight }) => (weight === 1 ? url : { url, weight })),
+    balance,
+    callsPerAddress: callsMax,
+    sampleRate,
+    ...(headers.length > 0 && { headers: Object.fromEntries(headers) as object }),
+    ...(upstream.caFile && { ca: upstream.caFile }),
+    connectTimeout: formatDuration(upstream.connectMs),
+  };
+}
+
 function routeAsWritten(route: RouteConfig) {
-  const { name, path, to, from, handler, sampleRate, account, onStreamLost } = route;
+  const { name, path, to, from, direction, query, share } = route;
+  const { handler, sampleRate, account, onStreamLost } = route;
   return {
     name,
     ...(path && { path }),
     ...(to.length > 0 && { to: [...to] }),
     ...(from.length > 0 && { from: [...from] }),
-    handler: handler.kind === 'builtin' ? handler.name : handler.file,
+    ...(direction && { direction }),
+    ...(Object.keys(query).length > 0 && { query: { ...query } }),
+    ...(share !== undefined && { share }),
+    ...handlerAsWritten(handler),
     sampleRate,
     ...(account && { account }),
     onStreamLost,
   };
+}
+
+function handlerAsWritten(handler: HandlerSource) {
+  switch (handler.kind) {
+    case 'builtin':
+      return { handler: handler.name };
+    case 'module':
+      return { handler: handler.file };
+    case 'upstream': {
+      const { onUpstreamLost, fallback, autoHangUp } = handler;
+      const more = { onUpstreamLost, ...(fallback && { fallback }), autoHangUp };
+      return { upstream: handler.name, ...more };
+    }
+    case 'reject':
+      return { reject: handler.why };
+    case 'redirect':
+      return { redirect: handler.url };
+  }
 }
 
 /** `plivo-gateway check`: prints what `serve` would run with, or everything that is wrong. */

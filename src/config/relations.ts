@@ -12,6 +12,8 @@ export function relationProblems(tree: Tree, originOf: (path: Path) => Origin): 
     ...pairProblems(tree, originOf, 'plivo', ['authId', 'authToken']),
     ...nameProblems(tree, originOf, 'routes'),
     ...nameProblems(tree, originOf, 'accounts'),
+    ...nameProblems(tree, originOf, 'upstreams'),
+    ...targetProblems(tree, originOf),
     ...shardProblems(tree, originOf),
   ];
 }
@@ -35,7 +37,7 @@ function pairProblems(
 function nameProblems(
   tree: Tree,
   originOf: (path: Path) => Origin,
-  list: 'routes' | 'accounts',
+  list: 'routes' | 'accounts' | 'upstreams',
 ): Problem[] {
   const items = tree[list];
   if (!Array.isArray(items)) return [];
@@ -49,6 +51,28 @@ function nameProblems(
       const path = [list, index, 'name'];
       const text = `found ${JSON.stringify(item.name)}, which ${list}[${first}] is called already`;
       problems.push({ path, text, origin: originOf(path) });
+    }
+  }
+  return problems;
+}
+
+const targets = ['handler', 'upstream', 'reject', 'redirect'] as const;
+
+/** A route leads to one place. */
+function targetProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
+  if (!Array.isArray(tree.routes)) return [];
+  const problems: Problem[] = [];
+  for (const [index, item] of (tree.routes as readonly unknown[]).entries()) {
+    if (!isTree(item)) continue;
+    const [first, second] = targets.filter((name) => item[name] !== undefined);
+    const path = ['routes', index];
+    if (first === undefined) {
+      const text = `missing: ${targets.join(', ')}; one of them says who answers`;
+      problems.push({ path, text, origin: originOf(path) });
+    } else if (second !== undefined) {
+      const place = [...path, second];
+      const text = `a route leads to one place, and ${first} is set already`;
+      problems.push({ path: place, text, origin: originOf(place) });
     }
   }
   return problems;
@@ -90,6 +114,37 @@ export function accountProblems(
     if (account === undefined || names.includes(account)) continue;
     const known = names.length > 0 ? `one of ${names.join(', ')}` : 'an account, and there is none';
     wrong(['routes', index, 'account'], `found "${account}", expected ${known}`);
+  }
+  return problems;
+}
+
+/** What must hold between upstreams and routes. */
+export function upstreamProblems(
+  { upstreams, routes }: ParsedConfig,
+  originOf: (path: Path) => Origin,
+): Problem[] {
+  const problems: Problem[] = [];
+  const wrong = (path: Path, text: string) => {
+    problems.push({ path, text, origin: originOf(path) });
+  };
+  const rateOf = (route: ParsedConfig['routes'][number]) =>
+    upstreams.find(({ name }) => name === route.upstream)?.sampleRate ?? route.sampleRate;
+  for (const [index, route] of routes.entries()) {
+    const { upstream, fallback } = route;
+    if (upstream !== undefined && !upstreams.some(({ name }) => name === upstream)) {
+      const names = upstreams.map(({ name }) => name).join(', ');
+      const known = names === '' ? 'an upstream, and there is none' : `one of ${names}`;
+      wrong(['routes', index, 'upstream'], `found "${upstream}", expected ${known}`);
+    }
+    if (fallback === undefined) continue;
+    const path = ['routes', index, 'fallback'];
+    const other = routes.find(({ name }) => name === fallback);
+    if (other === undefined || other === route) {
+      wrong(path, `found "${fallback}", expected the name of another route`);
+    } else if (rateOf(other) !== rateOf(route)) {
+      const rates = `${rateOf(other)} Hz, and this one ${rateOf(route)}`;
+      wrong(path, `route "${fallback}" has ${rates}; give both the same sampleRate`);
+    }
   }
   return problems;
 }

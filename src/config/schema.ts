@@ -1,129 +1,22 @@
 import { z } from 'zod';
 import { ptimeMs } from '../limits.js';
+import { account, authId, authToken, route, upstream } from './items.js';
 import {
-  audioRate,
   choice,
   duration,
   folder,
-  handler,
   hostName,
   httpUrl,
-  phoneNumbers,
   readableFile,
   type Surroundings,
-  secret,
   shards,
-  textLike,
   wholeNumber,
 } from './kinds.js';
-import {
-  fsyncs,
-  logFormats,
-  logLevels,
-  lostStreamPolicies,
-  privacyLevels,
-  streamPaths,
-} from './types.js';
-
-interface SettingNotes {
-  readonly description: string;
-  /** Environment variable. */
-  readonly env?: string;
-  readonly flag?: string;
-  /** In place of the default as it would stand in the file. */
-  readonly defaultText?: string;
-  /** What was found is never printed. */
-  readonly hidden?: true;
-  /** The value leads elsewhere: from outside the file it is relative to the working directory. */
-  readonly leads?: true;
-}
-
-const notesOf = z.registry<SettingNotes>();
-
-function noted<S extends z.ZodType>(kind: S, notes: SettingNotes): S {
-  notesOf.add(kind, notes);
-  return kind;
-}
-
-function setting<S extends z.ZodType>(kind: S, value: z.input<S>, notes: SettingNotes) {
-  return noted(kind.prefault(value), notes);
-}
-
-function optional<S extends z.ZodType>(kind: S, notes: SettingNotes) {
-  return noted(kind.optional(), notes);
-}
-
-function section<T extends z.core.$ZodLooseShape>(shape: T) {
-  return z.strictObject(shape, { error: 'settings, each with a name' });
-}
+import { notesOf, optional, section, setting } from './notes.js';
+import { fsyncs, logFormats, logLevels, privacyLevels } from './types.js';
 
 const secondMs = 1_000;
 const hourMs = 3_600 * secondMs;
-
-const shortName = () =>
-  textLike(/^[a-z0-9_-]{1,40}$/, 'up to 40 of the characters a to z, 0 to 9, _ and -');
-
-const authId = (surroundings: Surroundings) =>
-  secret(surroundings, /^[A-Za-z0-9_-]+$/, 'the letters and digits of an Auth ID');
-
-const authToken = (surroundings: Surroundings) =>
-  secret(surroundings, /^[\x21-\x7e]+$/, 'an Auth Token without spaces');
-
-const route = (directory: string) =>
-  section({
-    name: optional(shortName(), {
-      description: 'Name in logs and metrics, unique',
-      defaultText: "the handler's name",
-    }),
-    path: optional(choice(streamPaths), {
-      description: 'Only streams that connect to this path',
-      defaultText: 'both',
-    }),
-    to: optional(phoneNumbers(), {
-      description: 'Only calls to this number or these, each quoted; a * at the end for a prefix',
-      defaultText: 'any',
-    }),
-    from: optional(phoneNumbers(), {
-      description: 'Only calls from this number or these, in the same form',
-      defaultText: 'any',
-    }),
-    handler: noted(handler(directory), {
-      description: 'Who answers: `echo`, `ivr`, or a .js or .mjs file, relative to this file',
-      defaultText: 'required',
-    }),
-    sampleRate: setting(audioRate(), 16_000, {
-      description: 'Sample rate of the audio that the handler hears and plays, Hz',
-    }),
-    account: optional(shortName(), {
-      description: 'Account whose calls these are: a name under `accounts`, or `default`',
-      defaultText: 'by the Auth ID that Plivo sends',
-    }),
-    onStreamLost: setting(choice(lostStreamPolicies), 'hangup', {
-      description: '`leave`: a call whose stream broke and did not come back is not hung up',
-    }),
-  });
-
-const account = (surroundings: Surroundings) =>
-  section({
-    name: noted(shortName(), {
-      description: 'Name in logs and metrics, unique and not `default`',
-      defaultText: 'required',
-    }),
-    authId: noted(authId(surroundings), {
-      description: 'Auth ID of the account or subaccount, or a reference',
-      defaultText: 'required',
-      hidden: true,
-    }),
-    authToken: noted(authToken(surroundings), {
-      description: 'Its Auth Token, best as a reference to a variable or a file',
-      defaultText: 'required',
-      hidden: true,
-    }),
-    apiUrl: optional(httpUrl(), {
-      description: "Where Plivo's REST API is for this account",
-      defaultText: 'plivo.apiUrl',
-    }),
-  });
 
 /** The whole configuration file. */
 export const gatewaySchema = (surroundings: Surroundings) => {
@@ -255,6 +148,10 @@ export const gatewaySchema = (surroundings: Surroundings) => {
     }).prefault({}),
     privacy: setting(choice(privacyLevels), 'masked', {
       description: 'Phone numbers in logs: `masked` or `full`',
+    }),
+    upstreams: setting(z.array(upstream(surroundings), { error: 'a list of upstreams' }), [], {
+      description: 'Applications behind the gateway, each at one or more addresses',
+      defaultText: 'none',
     }),
     routes: setting(
       z

@@ -18,23 +18,76 @@ export type StreamPath = (typeof streamPaths)[number];
 export const builtinHandlers = ['echo', 'ivr'] as const;
 export type BuiltinHandler = (typeof builtinHandlers)[number];
 
-/** Where a route's handler comes from. `file` is absolute and existed when the configuration was read. */
+/** Who answers the calls of a route. `file` is absolute and existed when the configuration was read. */
 export type HandlerSource =
   | { readonly kind: 'builtin'; readonly name: BuiltinHandler }
-  | { readonly kind: 'module'; readonly file: string };
+  | { readonly kind: 'module'; readonly file: string }
+  /** Nobody: they are hung up. */
+  | { readonly kind: 'reject'; readonly why: string }
+  /** They go on with the answer document at this URL. */
+  | { readonly kind: 'redirect'; readonly url: string }
+  /** An application behind the gateway, reached over a WebSocket of its own for each call. */
+  | {
+      readonly kind: 'upstream';
+      /** One of the configuration's upstreams. */
+      readonly name: string;
+      readonly onUpstreamLost: UpstreamLostPolicy;
+      /** Name of the route that goes on when it fails; it has the same rate. */
+      readonly fallback?: string;
+      /** False: a call is left, and not hung up, when the application closes. */
+      readonly autoHangUp: boolean;
+    };
 
-/** One route; the first that matches takes the call. Empty `to` or `from`: any number. */
+/** How an upstream is spoken to. */
+export const upstreamProtocols = ['pipecat', 'pcm'] as const;
+export type UpstreamProtocol = (typeof upstreamProtocols)[number];
+
+export const balances = ['least-calls', 'weighted', 'caller'] as const;
+export type Balance = (typeof balances)[number];
+
+/** What becomes of a call whose connection to the upstream breaks. */
+export const upstreamLostPolicies = ['fallback', 'reconnect', 'hangup'] as const;
+export type UpstreamLostPolicy = (typeof upstreamLostPolicies)[number];
+
+/** Addresses of one voice application, alike. */
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly protocol: UpstreamProtocol;
+  /** URLs with the names of call facts in braces. */
+  readonly addresses: readonly { readonly url: string; readonly weight: number }[];
+  readonly balance: Balance;
+  /** At one address; 0: no bound. */
+  readonly callsMax: number;
+  /** Of the audio that it hears; of `pcm` also of what it plays. */
+  readonly sampleRate: AudioRate;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Absolute path of a PEM file. */
+  readonly caFile?: string;
+  /** For all addresses that are tried for one call. */
+  readonly connectMs: number;
+}
+
+/** Who began a call, as the stream URL's query says. */
+export const callDirections = ['inbound', 'outbound'] as const;
+export type CallDirection = (typeof callDirections)[number];
+
+/** One route; the first that matches takes the call. Empty `to`, `from` or `query`: any. */
 export interface RouteConfig {
   /** Unique among the routes, and a metric label: `[a-z0-9_-]{1,40}`. */
   readonly name: string;
   /** Absent: both paths. */
   readonly path?: StreamPath;
   /**
-   * Digits with an optional leading `+`, or such a prefix with a trailing `*`, as written.
-   * Plivo sends numbers without `+`: whoever matches leaves it out on both sides.
+   * Digits with an optional leading `+`, a `sip:` user, or the beginning of either with a trailing `*`, as written; or
+   * `anonymous`. Plivo sends numbers without `+`: whoever matches leaves it out on both sides.
    */
   readonly to: readonly string[];
   readonly from: readonly string[];
+  readonly direction?: CallDirection;
+  /** Values that the query of the stream URL has to have. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Of the calls that match, as many in a hundred; the others go on to the next route. Absent: all. */
+  readonly share?: number;
   readonly handler: HandlerSource;
   /** Of the audio that the handler hears and plays, Hz. */
   readonly sampleRate: AudioRate;
@@ -136,6 +189,7 @@ export interface GatewayConfig {
   readonly drain: { readonly timeoutMs: number };
   readonly log: LogConfig;
   readonly privacy: Privacy;
+  readonly upstreams: readonly UpstreamConfig[];
   /** At least one. */
   readonly routes: readonly RouteConfig[];
 }

@@ -43,7 +43,7 @@ export function admit(
   if (state.full) return busy('full', 'the gateway has as many calls as it may');
   if (!state.shardReady) return busy('no-shard', 'no worker is ready');
   const facts = readFacts(query);
-  const route = matchRoute(routes, { path, from: facts.from, to: facts.to });
+  const route = matchRoute(routes, { path, ...facts });
   if (route < 0) {
     return {
       admitted: false,

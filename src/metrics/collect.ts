@@ -1,4 +1,5 @@
 import type { Metric, Registry } from 'prom-client';
+import type { AddressView, UpstreamView } from '../routing/upstreams.js';
 import {
   addCounters,
   type CounterName,
@@ -11,6 +12,7 @@ import {
   readHistogram,
 } from '../shard/counters.js';
 import type { Shard } from '../shard/shard.js';
+import { upstreamEvents } from '../shard/upstream-board.js';
 
 /** Where the counts come from at the moment of a scrape. */
 export interface CountSources {
@@ -25,6 +27,7 @@ export interface CountSources {
     readonly draining: () => boolean;
   };
   readonly hangups: () => HangupCounts;
+  readonly upstreams: () => readonly UpstreamView[];
 }
 
 /** The state of the hang-ups at the moment of a scrape. */
@@ -138,6 +141,8 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
       value: windowLeft,
     })),
   );
+  // Without any there would be types without samples.
+  if (sources.upstreams().length > 0) registerUpstreams(add, sources.upstreams);
   add('gauge', 'draining', '1 while the gateway drains', () => one(gauges.draining() ? 1 : 0));
   add('counter', 'shard_restarts_total', 'Shards replaced after their thread died', () =>
     one(gauges.shardRestarts()),
@@ -161,6 +166,35 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
     'shard_ingress_fill_ratio',
     'Share of the ingress ring in use',
     perShard((shard) => shard.ingress.fill),
+  );
+}
+
+type Add = (kind: Kind, name: string, help: string, read: () => Sample[]) => void;
+
+function registerUpstreams(add: Add, views: CountSources['upstreams']): void {
+  const ofEach = (value: (upstream: UpstreamView) => number) => (): Sample[] =>
+    views().map((upstream) => ({ labels: { upstream: upstream.name }, value: value(upstream) }));
+  const count = ({ addresses }: UpstreamView, of: (address: AddressView) => number) =>
+    addresses.reduce((sum, address) => sum + of(address), 0);
+  add(
+    'gauge',
+    'upstream_calls',
+    'Calls connected to an upstream, or on the way to it',
+    ofEach((upstream) => count(upstream, ({ calls }) => calls)),
+  );
+  add(
+    'gauge',
+    'upstream_addresses_ejected',
+    'Addresses that are left alone after failures in a row',
+    ofEach((upstream) => count(upstream, ({ state }) => (state === 'ejected' ? 1 : 0))),
+  );
+  add('counter', 'upstream_events_total', 'Connections to upstreams, by what became of them', () =>
+    views().flatMap((upstream) =>
+      upstreamEvents.map((event) => ({
+        labels: { upstream: upstream.name, event },
+        value: count(upstream, ({ events }) => events[event]),
+      })),
+    ),
   );
 }
 

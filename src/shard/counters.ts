@@ -44,6 +44,9 @@ export const dropReasons = [
   'queue-full',
   'too-many-checkpoints',
   'egress-full',
+  // from the upstream, and for it
+  'upstream-bad-message',
+  'upstream-slow',
 ] as const;
 export type DropReason = (typeof dropReasons)[number];
 

@@ -1,5 +1,11 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { LogConfig, PlayoutConfig, Privacy } from '../config/types.js';
+import type {
+  HandlerSource,
+  LogConfig,
+  PlayoutConfig,
+  Privacy,
+  UpstreamConfig,
+} from '../config/types.js';
 import { type AudioRate, stalledMs } from '../limits.js';
 import { counterBlock } from './counters.js';
 import { Doorbell } from './doorbell.js';
@@ -10,13 +16,14 @@ import { type MemoryViews, RingReader, RingWriter, viewsOf } from './ring.js';
 export interface ShardRoute {
   readonly name: string;
   readonly sampleRate: AudioRate;
-  readonly handler:
-    | { readonly kind: 'builtin'; readonly name: string }
-    | { readonly kind: 'module'; readonly file: string };
+  readonly handler: HandlerSource;
 }
 
 export interface ShardOptions {
   readonly routes: readonly ShardRoute[];
+  readonly upstreams: readonly UpstreamConfig[];
+  /** Memory of the board of their addresses, and for how many shards it was made. */
+  readonly upstreamBoard: { readonly memory: SharedArrayBuffer; readonly shards: number };
   readonly playout: PlayoutConfig;
   readonly log: LogConfig;
   readonly privacy: Privacy;

@@ -141,6 +141,20 @@ describe('the API of the admin listener', () => {
     expect(page.value('calls_ended_total', { reason: 'operator', fault: 'operator' })).toBe(1);
   });
 
+  it('ends a call whose stream is lost, without waiting for it', async () => {
+    const client = await gateway.liveCall();
+    const plivo = knownAtPlivo(api, client);
+    client.socket.terminate();
+    expect(await gateway.untilTold(client, 'end')).toEqual(['stream-dropped']);
+    const path = `/api/calls/${client.callId}`;
+    await until('the call is lost', async () => {
+      return (await gateway.admin(path, { method: 'DELETE' })).status === 202;
+    });
+    await until('it is hung up', () => plivo.hungUp === 1);
+    expect((await gateway.admin(path, { method: 'DELETE' })).status).toBe(404);
+    expect(requestsFor(api, client)).toHaveLength(1);
+  });
+
   it.each(['unknown', 'a%2Fb', '%2e%2e%2fx', 'x'.repeat(5_000)])(
     'answers 404 for a call that is not here: %s',
     async (id) => {

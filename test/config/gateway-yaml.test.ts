@@ -25,12 +25,21 @@ describe('the shipped gateway.yaml', () => {
       'tls/cert.pem': '',
       'tls/key.pem': '',
       'handlers/support.js': '',
+      'handlers/next.js': '',
       'secrets/sales-token': 'a-secret\n',
     });
     const config = loadConfig({ ...nothing, cwd });
     expect(config.tls?.certFile).toBe(join(cwd, 'tls/cert.pem'));
     expect(config.plivo.credentials).toBeDefined();
     expect(config.accounts[1]?.credentials.authToken).toBe('a-secret');
+    expect(config.upstreams).toEqual([
+      expect.objectContaining({
+        name: 'bots',
+        callsMax: 20,
+        caFile: join(cwd, 'tls/cert.pem'),
+        addresses: [expect.objectContaining({ weight: 1 }), expect.objectContaining({ weight: 2 })],
+      }),
+    ]);
     expect(config.routes).toEqual([
       expect.objectContaining({ name: 'menu', to: ['+15551234567'] }),
       {
@@ -38,11 +47,34 @@ describe('the shipped gateway.yaml', () => {
         path: '/ws',
         to: ['+15552223333', '+15552224444'],
         from: ['+1212*', '+44*'],
+        query: {},
         handler: { kind: 'module', file: join(cwd, 'handlers/support.js') },
         sampleRate: 24_000,
         account: 'sales',
         onStreamLost: 'leave',
       },
+      expect.objectContaining({
+        name: 'hidden',
+        from: ['anonymous'],
+        handler: { kind: 'reject', why: 'callers have to show their number' },
+      }),
+      expect.objectContaining({
+        name: 'campaign',
+        direction: 'outbound',
+        query: { tenant: 'acme' },
+        handler: { kind: 'redirect', url: 'https://voice.example.com/campaign' },
+      }),
+      expect.objectContaining({ name: 'canary', share: 10 }),
+      expect.objectContaining({
+        name: 'bots',
+        handler: {
+          kind: 'upstream',
+          name: 'bots',
+          onUpstreamLost: 'fallback',
+          fallback: 'default',
+          autoHangUp: true,
+        },
+      }),
       expect.objectContaining({ name: 'default', to: [], from: [] }),
     ]);
   });

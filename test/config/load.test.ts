@@ -34,11 +34,13 @@ describe('without any configuration', () => {
       drain: { timeoutMs: 300_000 },
       log: { level: 'info', format: 'auto' },
       privacy: 'masked',
+      upstreams: [],
       routes: [
         {
           name: 'default',
           to: [],
           from: [],
+          query: {},
           handler: { kind: 'builtin', name: 'echo' },
           sampleRate: 16_000,
           onStreamLost: 'hangup',
@@ -230,6 +232,7 @@ describe('routes', () => {
         path: '/ws',
         to: ['+15551234567'],
         from: ['1555*', '+44*'],
+        query: {},
         handler: { kind: 'builtin', name: 'ivr' },
         sampleRate: 16_000,
         onStreamLost: 'hangup',

@@ -20,6 +20,8 @@ plivo: { authId: MA1, authToken: hunter2 }
 tls: { cert: ./c.pem, key: ./k.pem }
 routes:
   - { handler: ./h.js, to: "+15551234567", path: /ws }
+  - { reject: closed, from: [anonymous, "sip:bob*"], direction: inbound, query: { a: "1" }, share: 50 }
+  - { redirect: "https://x.example/later?a=b" }
   - { handler: echo }
 `;
 const files = { 'c.pem': '', 'k.pem': '', 'h.js': '' };
@@ -64,12 +66,28 @@ log:
   level: info
   format: auto
 privacy: masked
+upstreams: []
 routes:
   - name: h
     path: /ws
     to:
       - "+15551234567"
     handler: ${folder}/h.js
+    sampleRate: 16000
+    onStreamLost: hangup
+  - name: reject
+    from:
+      - anonymous
+      - sip:bob*
+    direction: inbound
+    query:
+      a: "1"
+    share: 50
+    reject: closed
+    sampleRate: 16000
+    onStreamLost: hangup
+  - name: redirect
+    redirect: https://x.example/later?a=b
     sampleRate: 16000
     onStreamLost: hangup
   - name: echo
@@ -127,7 +145,12 @@ describe('plivo-gateway check', () => {
       port: 81,
       playout: { lead: '200ms' },
       plivo: { authId: 'MA1', authToken: '********' },
-      routes: [{ name: 'h', to: ['+15551234567'] }, { name: 'echo' }],
+      routes: [
+        { name: 'h', to: ['+15551234567'] },
+        { name: 'reject', query: { a: '1' } },
+        { name: 'redirect' },
+        { name: 'echo' },
+      ],
     });
   });
 

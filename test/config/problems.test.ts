@@ -151,11 +151,62 @@ describe('durations', () => {
   });
 });
 
+describe('upstreams', () => {
+  const app = 'name: app, protocol: pcm, urls: "ws://a"';
+  const anAddress =
+    'expected a ws:// or wss:// address, in which {call} {stream} {account} {from} {to} {route} {resumed} {body} stand for facts of the call; or { url, weight }';
+
+  it.each([
+    [
+      'upstreams: [{ name: app, protocol: pcm, urls: "http://a" }]',
+      `upstreams[0].urls: found "http://a", ${anAddress}`,
+    ],
+    [
+      'upstreams: [{ name: app, protocol: pcm, urls: ["ws://a", "ws://b/{caller}"] }]',
+      `upstreams[0].urls[1]: found "ws://b/{caller}", ${anAddress}`,
+    ],
+    [
+      'upstreams: [{ name: app, protocol: pcm, urls: [{ url: "ws://a", weight: 0 }] }]',
+      `upstreams[0].urls[0]: found a group of settings, ${anAddress}`,
+    ],
+    [
+      'upstreams: [{ name: app, protocol: sip, urls: "ws://a" }]',
+      'upstreams[0].protocol: found "sip", expected one of pipecat, pcm',
+    ],
+    [
+      `upstreams: [{ ${app} }, { ${app} }]`,
+      'upstreams[1].name: found "app", which upstreams[0] is called already',
+    ],
+    [
+      `upstreams: [{ ${app}, headers: { Authorization: "\${env:NOT_THERE}" } }]`,
+      'upstreams[0].headers.Authorization: found "${env:NOT_THERE}", expected plain text; environment variable NOT_THERE is not set',
+    ],
+    [
+      'routes: [{ upstream: app }]',
+      'routes[0].upstream: found "app", expected an upstream, and there is none',
+    ],
+    [
+      `upstreams: [{ ${app} }]\nroutes: [{ upstream: apps }]`,
+      'routes[0].upstream: found "apps", expected one of app',
+    ],
+    [
+      `upstreams: [{ ${app} }]\nroutes: [{ name: a, upstream: app, fallback: b }]`,
+      'routes[0].fallback: found "b", expected the name of another route',
+    ],
+    [
+      `upstreams: [{ ${app} }]\nroutes: [{ name: a, upstream: app, fallback: b }, { name: b, handler: echo, sampleRate: 8000 }]`,
+      'routes[0].fallback: route "b" has 8000 Hz, and this one 16000; give both the same sampleRate',
+    ],
+  ])('%s', (yaml, expected) => {
+    expect(problemIn(yaml)).toBe(expected);
+  });
+});
+
 describe('routes', () => {
   const aHandler =
     'expected echo, ivr, or the path of a .js or .mjs file beginning with ./, ../ or /';
   const aNumber =
-    'expected a phone number such as "+15551234567", or its beginning with a * behind';
+    'expected a phone number such as "+15551234567", a SIP user such as "sip:alice", either with a * behind its beginning, or anonymous';
   const aName = 'expected up to 40 of the characters a to z, 0 to 9, _ and -';
   const route = (setting: string) => `routes: [{ handler: echo, ${setting} }]`;
 
@@ -168,7 +219,24 @@ describe('routes', () => {
       'routes: found an empty list, expected at least one route; without the setting, echo takes every call',
     ],
     ['routes: [echo]', 'routes[0]: found "echo", expected settings, each with a name'],
-    ['routes: [{}]', `routes[0].handler: missing, ${aHandler}`],
+    [
+      'routes: [{}]',
+      'routes[0]: missing: handler, upstream, reject, redirect; one of them says who answers',
+    ],
+    [
+      route('reject: closed'),
+      'routes[0].reject: a route leads to one place, and handler is set already',
+    ],
+    [
+      'routes: [{ redirect: "ftp://x" }]',
+      'routes[0].redirect: found "ftp://x", expected an http:// or https:// address without user name or fragment',
+    ],
+    [route('share: 0'), 'routes[0].share: found 0, expected a whole number from 1 to 100'],
+    [route('direction: in'), 'routes[0].direction: found "in", expected one of inbound, outbound'],
+    [
+      route('query: { tenant: 5 }'),
+      'routes[0].query: found a group of settings, expected names with a text each, as in `tenant: "acme"`',
+    ],
     [
       'routes: [{ handler: ehco }]',
       `routes[0].handler: found "ehco", ${aHandler}; did you mean echo?`,

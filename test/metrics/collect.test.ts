@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type HangupCounts, registerCounts } from '../../src/metrics/collect.js';
 import { Instruments } from '../../src/metrics/instruments.js';
+import type { UpstreamView } from '../../src/routing/upstreams.js';
 import {
   addCounters,
   counter,
@@ -15,6 +16,7 @@ import {
 import { ShardState, words } from '../../src/shard/layout.js';
 import { RecordKind } from '../../src/shard/record.js';
 import { Shard } from '../../src/shard/shard.js';
+import { type UpstreamEvent, upstreamEvents } from '../../src/shard/upstream-board.js';
 import { type Family, parseExposition } from './exposition.js';
 
 const opened: Shard[] = [];
@@ -31,6 +33,11 @@ const noHangups: HangupCounts = {
   ...{ degraded: 0, badLines: 0, accounts: [{ name: 'default', paused: false, windowLeft: 0 }] },
 };
 
+const noEvents = Object.fromEntries(upstreamEvents.map((event) => [event, 0])) as Record<
+  UpstreamEvent,
+  number
+>;
+
 /** A registry over shards that nobody serves. */
 class Scene {
   readonly shards: Shard[] = [];
@@ -38,9 +45,11 @@ class Scene {
   readonly retired = counterBlock();
   readonly gauges = { calls: 0, connections: 0, restarts: 0, draining: false };
   hangups = noHangups;
+  readonly upstreams: readonly UpstreamView[];
   readonly registry = new Registry();
 
-  constructor(shardCount: number) {
+  constructor(shardCount: number, upstreams: readonly UpstreamView[] = []) {
+    this.upstreams = upstreams;
     for (let index = 0; index < shardCount; index += 1) this.open(index, 0);
     registerCounts(this.registry, {
       shards: () => this.shards,
@@ -52,6 +61,7 @@ class Scene {
         draining: () => this.gauges.draining,
       },
       hangups: () => this.hangups,
+      upstreams: () => this.upstreams,
     });
   }
 
@@ -109,6 +119,7 @@ describe('the metrics of the shards', () => {
         draining: () => false,
       },
       hangups: () => noHangups,
+      upstreams: () => [],
     });
     instruments.ended('echo', 'app-end', true);
     const families = parseExposition(await registry.metrics());
@@ -189,6 +200,25 @@ describe('the metrics of the shards', () => {
     expect(await scene.value('shard_calls', { shard: '0' })).toBe(4);
     expect(await scene.value('shard_ingress_fill_ratio', { shard: '0' })).toBe(0);
     expect(await scene.value('shard_ingress_fill_ratio', { shard: '1' })).toBeCloseTo(0.5, 1);
+  });
+
+  it('show upstreams, each as the sum of its addresses', async () => {
+    const events = { ...noEvents, connected: 3, refused: 1 };
+    const scene = new Scene(1, [
+      {
+        name: 'bots',
+        protocol: 'pcm',
+        addresses: [
+          { url: 'ws://a', state: 'up', calls: 2, events },
+          { url: 'ws://b', state: 'ejected', calls: 1, events },
+        ],
+      },
+    ]);
+    const upstream = 'bots';
+    expect(await scene.value('upstream_calls', { upstream })).toBe(3);
+    expect(await scene.value('upstream_addresses_ejected', { upstream })).toBe(1);
+    expect(await scene.value('upstream_events_total', { upstream, event: 'connected' })).toBe(6);
+    expect(await scene.value('upstream_events_total', { upstream, event: 'busy' })).toBe(0);
   });
 
   it('show what the gauges say at the moment of the scrape', async () => {

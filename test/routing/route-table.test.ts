@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { RouteConfig } from '../../src/config/types.js';
+import { explainRoutes } from '../../src/route-test-command.js';
 import { matchRoute, normalNumber } from '../../src/routing/route-table.js';
 
-function route(criteria: Partial<Pick<RouteConfig, 'path' | 'to' | 'from'>>): RouteConfig {
+function route(criteria: Partial<RouteConfig>): RouteConfig {
   return {
     name: 'r',
     to: [],
     from: [],
+    query: {},
     handler: { kind: 'builtin', name: 'echo' },
     sampleRate: 16_000,
     onStreamLost: 'hangup',
@@ -14,7 +16,8 @@ function route(criteria: Partial<Pick<RouteConfig, 'path' | 'to' | 'from'>>): Ro
   };
 }
 
-const facts = { path: '/stream', from: '15551234567', to: '15559876543' };
+const query: Readonly<Record<string, string>> = { direction: 'inbound', tenant: 'acme' };
+const facts = { path: '/stream', from: '15551234567', to: '15559876543', query };
 const matches = (criteria: Parameters<typeof route>[0], changed: Partial<typeof facts> = {}) =>
   matchRoute([route(criteria)], { ...facts, ...changed }) === 0;
 
@@ -72,6 +75,41 @@ describe('a route', () => {
     expect(matches({ from: ['+1555*'] }, { from: '' })).toBe(false);
   });
 
+  it('takes callers who do not show their number, under any of their names', () => {
+    for (const from of ['', 'anonymous', 'Restricted', 'sip:anonymous@anonymous.invalid']) {
+      expect([from, matches({ from: ['anonymous'] }, { from })]).toEqual([from, true]);
+    }
+    expect(matches({ from: ['anonymous'] })).toBe(false);
+    expect(matches({ from: ['anonymous', '+1555*'] })).toBe(true);
+  });
+
+  it('takes a SIP user by name', () => {
+    const from = 'sip:alice@phone.plivo.com';
+    expect(matches({ from: ['sip:alice'] }, { from })).toBe(true);
+    expect(matches({ from: ['sip:al*'] }, { from })).toBe(true);
+    expect(matches({ from: ['sip:bob'] }, { from })).toBe(false);
+  });
+
+  it('takes a direction, and values of the query', () => {
+    expect(matches({ direction: 'inbound' })).toBe(true);
+    expect(matches({ direction: 'outbound' })).toBe(false);
+    expect(matches({ direction: 'inbound' }, { query: {} })).toBe(false);
+    expect(matches({ query: { tenant: 'acme' } })).toBe(true);
+    expect(matches({ query: { tenant: 'acme', plan: 'x' } })).toBe(false);
+    expect(matches({ query: { tenant: 'other' } })).toBe(false);
+  });
+
+  it('takes its share of the calls, and leaves the others to the next route', () => {
+    const routes = [route({ share: 25, to: ['+1555*'] }), route({ share: 100 }), route({})];
+    const at = (chance: number) => matchRoute(routes, facts, () => chance);
+    expect([at(0), at(0.2499), at(0.25), at(0.9999)]).toEqual([0, 0, 1, 1]);
+    const counts = [0, 0, 0];
+    for (let i = 0; i < 10_000; i += 1) counts[matchRoute(routes, facts)]! += 1;
+    expect(counts[0]).toBeGreaterThan(2_000);
+    expect(counts[0]).toBeLessThan(3_000);
+    expect(counts[2]).toBe(0);
+  });
+
   it('needs all of its criteria', () => {
     const criteria = { path: '/stream', to: ['+1555*'], from: ['+1555*'] } as const;
     expect(matches(criteria)).toBe(true);
@@ -89,5 +127,24 @@ describe('a number in normal form', () => {
     }
     expect(normalNumber('anonymous')).toBe('anonymous');
     expect(normalNumber('')).toBe('');
+  });
+});
+
+describe('an explanation of the routes', () => {
+  it('names the route that takes the call, and why each other does not', () => {
+    const routes = [
+      route({ name: 'sales', to: ['+4420*'] }),
+      route({ name: 'canary', share: 5 }),
+      route({ name: 'main' }),
+      route({ name: 'never', handler: { kind: 'reject', why: 'closed' } }),
+    ];
+    expect(
+      explainRoutes(routes, facts).map(({ route: name, verdict, why }) => [name, verdict, why]),
+    ).toEqual([
+      ['sales', 'passes', 'its to is +4420*'],
+      ['canary', 'shares', 'takes 5 % of such calls'],
+      ['main', 'takes', 'the first that matches'],
+      ['never', 'late', 'after main'],
+    ]);
   });
 });

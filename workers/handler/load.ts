@@ -1,20 +1,41 @@
 import { pathToFileURL } from 'node:url';
+import type { BuiltinHandler } from '../../src/config/types.js';
 import { errorText, GatewayError } from '../../src/errors.js';
 import type { Handler } from '../../src/handler.js';
 import type { ShardRoute } from '../../src/shard/shard.js';
+import { type UpstreamParts, upstreamHandler } from '../upstream/upstream-handler.js';
 import { echo } from './echo.js';
 import { ivr } from './ivr.js';
+import { redirect, reject } from './turn-away.js';
 
-const builtins: Readonly<Record<string, Handler>> = { echo, ivr };
+const builtins: Readonly<Record<BuiltinHandler, Handler>> = { echo, ivr };
 const callbacks = ['start', 'audio', 'dtmf', 'played', 'end'] as const;
 
 /**
  * The handler of a route. A module exports it as its default, or as `handler`: a plain object will do.
  * @throws GatewayError HANDLER_LOAD, saying which file and what is wrong with it
  */
-export async function loadHandler(route: ShardRoute): Promise<Handler> {
-  if (route.handler.kind === 'builtin') return builtins[route.handler.name]!;
-  const { file } = route.handler;
+export async function loadHandler(
+  route: ShardRoute,
+  upstreams: ReadonlyMap<string, UpstreamParts>,
+): Promise<Handler> {
+  switch (route.handler.kind) {
+    case 'builtin':
+      return builtins[route.handler.name];
+    case 'upstream': {
+      const { name, onUpstreamLost, fallback, autoHangUp } = route.handler;
+      return upstreamHandler(upstreams.get(name)!, { onUpstreamLost, fallback, autoHangUp });
+    }
+    case 'reject':
+      return reject(route.handler.why);
+    case 'redirect':
+      return redirect(route.handler.url);
+    case 'module':
+      return loadModule(route, route.handler.file);
+  }
+}
+
+async function loadModule(route: ShardRoute, file: string): Promise<Handler> {
   let module: Record<string, unknown>;
   try {
     module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;

@@ -22,12 +22,12 @@ export class SessionCall implements Call {
   readonly to: string;
   readonly query: Readonly<Record<string, string>>;
   readonly extraHeaders: Readonly<Record<string, string>>;
-  readonly route: string;
+  route: string;
   readonly sampleRate: number;
   readonly tracks: readonly Track[];
   readonly encoding: 'mulaw' | 'l16';
   readonly streamRate: number;
-  readonly data: Record<string, unknown> = {};
+  data: Record<string, unknown> = {};
   /** Plivo forbids the outbound track on a two-way stream (protocol reference, section 4.1). */
   readonly #isOneWay: boolean;
   readonly #session: Session;
@@ -118,6 +118,22 @@ export class SessionCall implements Call {
 
   leave(): void {
     this.#session.leave();
+  }
+
+  // ---- for what the gateway brings along; no business of applications ------------------------------------------
+
+  /** Hangs up, as nobody speaks with the caller. */
+  fail(reason: 'route-reject' | 'upstream-failed' | 'upstream-lost', why: string): void {
+    this.#session.fail(reason, why);
+  }
+
+  /** The handler of another route goes on with the call, from its `start`. */
+  handOver(route: string, why: string): void {
+    this.#session.handOver(route, why);
+  }
+
+  drop(reason: DropReason, detail: string): void {
+    this.#session.notes.drop(reason, detail);
   }
 
   #refuse(reason: DropReason, detail: string): false {

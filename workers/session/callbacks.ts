@@ -6,7 +6,7 @@ import { words } from '../../src/shard/layout.js';
  * promise is charged to this session and to no other.
  */
 export class Callbacks {
-  readonly #handler: Handler;
+  #handler: Handler;
   readonly #words: Int32Array;
   readonly #inHand: number;
   readonly #failed: (where: string, thrown: unknown) => void;
@@ -21,6 +21,11 @@ export class Callbacks {
     this.#words = shared;
     this.#inHand = slot + 1;
     this.#failed = failed;
+  }
+
+  /** Another handler takes over. */
+  become(handler: Handler): void {
+    this.#handler = handler;
   }
 
   get hears(): boolean {

@@ -48,6 +48,10 @@ export class SessionNotes {
     );
   }
 
+  turned(what: string, why: string): void {
+    this.#log.warn({ callId: this.callId, route: this.#route, why }, what);
+  }
+
   failed(where: string, err: Error): void {
     const { callId } = this;
     this.#log.error(

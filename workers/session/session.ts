@@ -1,5 +1,5 @@
 import { type EndReason, errorText, GatewayError } from '../../src/errors.js';
-import { lastWordGraceMs, startTimeoutMs, transferTimeoutMs } from '../../src/limits.js';
+import { lastWordGraceMs, startTimeoutMs } from '../../src/limits.js';
 import {
   type PlivoMessage,
   readMessage,
@@ -12,20 +12,10 @@ import { type ClosedBody, type OpenBody, RecordKind } from '../../src/shard/reco
 import type { LoadedRoute, ShardContext } from '../shard-context.js';
 import { SessionCall } from './call.js';
 import { Callbacks } from './callbacks.js';
+import { PendingTransfer } from './pending-transfer.js';
 import { Playout } from './playout.js';
 import { SessionNotes } from './session-notes.js';
-
-/** A session only moves forward. */
-const SessionState = {
-  /** The socket is open, no `start` yet. */
-  Opening: 0,
-  Live: 1,
-  /** `end()` was called: playing out, waiting for the last word to be heard. */
-  Ending: 2,
-  /** A hang-up or a close was asked for; nothing is delivered any more. */
-  Leaving: 3,
-  Closed: 4,
-} as const;
+import { SessionState } from './session-state.js';
 
 /** What a session has from its `start` on. */
 interface Stream {
@@ -47,8 +37,7 @@ export class Session {
   #stream: Stream | undefined;
   #lastWord: string | undefined;
   #deadlineMs = 0;
-  #transfer: { readonly settle: (ok: boolean) => void; readonly deadlineMs: number } | undefined;
-  #transferAsked: Promise<boolean> | undefined;
+  readonly #transfer = new PendingTransfer();
   #interrupted: string[] = [];
   readonly notes: SessionNotes;
   readonly #callbacks: Callbacks;
@@ -191,7 +180,7 @@ export class Session {
   }
 
   transferred(ok: boolean): void {
-    this.#transfer?.settle(ok);
+    this.#transfer.settle(ok);
     if (ok) this.#leaving();
   }
 
@@ -200,7 +189,7 @@ export class Session {
     if (this.#state === SessionState.Closed) return;
     this.#state = SessionState.Closed;
     const reason = body.reason as EndReason;
-    this.#transfer?.settle(reason === 'app-transfer');
+    this.#transfer.settle(reason === 'app-transfer');
     this.#context.outbox.life(RecordKind.Ended, this.slot, this.generation, {});
     const stream = this.#stream;
     if (stream === undefined) return;
@@ -222,9 +211,7 @@ export class Session {
       this.#close('no-start', `no start within ${startTimeoutMs / 1_000} s`);
     }
     this.#tellInterrupted();
-    if (this.#transfer !== undefined && nowMs >= this.#transfer.deadlineMs) {
-      this.#transfer.settle(false);
-    }
+    this.#transfer.tick(nowMs);
     if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
       this.#stream?.playout.tick(nowMs);
     }
@@ -274,27 +261,38 @@ export class Session {
     if (this.#state === SessionState.Live) this.#close('app-leave');
   }
 
+  fail(reason: EndReason, why: string): void {
+    if (this.#state !== SessionState.Live) return;
+    this.notes.turned(`nobody answers this call (${reason}): hanging up`, why);
+    this.#hangup(reason, 0);
+  }
+
+  handOver(name: string, why: string): void {
+    const route = this.#context.routes.find((other) => other.name === name);
+    const call = this.#stream?.call;
+    if (this.#state !== SessionState.Live || route === undefined || call === undefined) return;
+    this.notes.turned(`call goes on with route ${name}`, why);
+    call.route = name;
+    call.data = {};
+    this.#callbacks.become(route.loaded);
+    this.#callbacks.run('start', (handler) => handler.start?.(call));
+  }
+
   transfer(url: string): Promise<boolean> {
     if (this.#state !== SessionState.Live) return Promise.resolve(false);
-    this.#transferAsked ??= new Promise<boolean>((resolve) => {
-      const settle = (ok: boolean): void => {
-        this.#transfer = undefined;
-        this.#transferAsked = undefined;
-        resolve(ok);
-      };
-      this.#transfer = { settle, deadlineMs: this.#context.clock.nowMs() + transferTimeoutMs };
-      this.#context.outbox.life(RecordKind.Transfer, this.slot, this.generation, { url });
-    });
-    return this.#transferAsked;
+    const { clock, outbox } = this.#context;
+    return this.#transfer.ask(clock.nowMs(), () =>
+      outbox.life(RecordKind.Transfer, this.slot, this.generation, { url }),
+    );
   }
 
   // ---- endings -------------------------------------------------------------------------------------------------
 
   /** Graceful: the hang-up is asked for now, due when all has surely been heard; the last word makes it due. */
   #finish(reason: EndReason): void {
-    if (this.#transferAsked !== undefined) {
+    if (this.#transfer.asked !== undefined) {
       // A call that Plivo takes over must not be hung up: what comes first decides.
-      void this.#transferAsked.then((ok) => {
+      void this.#transfer.asked.then((ok) => {
         if (!ok && this.#state === SessionState.Live) this.#finish(reason);
       });
       return;

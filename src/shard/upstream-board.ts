@@ -1,0 +1,119 @@
+/**
+ * What all shards know of the upstreams' addresses, in one shared memory: how many calls each has, and whether it is to
+ * be left alone. Every word is changed by atomic operations only.
+ */
+
+/** What became of an attempt to reach an address, and of calls that had reached it; metric labels. */
+export const upstreamEvents = [
+  'connected',
+  'refused',
+  'timeout',
+  'busy',
+  'early-close',
+  'failed-over',
+  'lost',
+  'resumed',
+] as const;
+export type UpstreamEvent = (typeof upstreamEvents)[number];
+
+const word = { failures: 0, ejections: 1, ejectedUntilS: 2, events: 3 } as const;
+const headWords = word.events + upstreamEvents.length;
+
+/** Failures in a row after which an address is left alone, and for how long at first and at most. */
+const failuresMax = 3;
+const ejectedSecondsMin = 5;
+const ejectedSecondsMax = 60;
+/** An address that comes back gets its share of calls over so long. */
+const slowStartSeconds = 10;
+const slowStartLeast = 0.1;
+
+/** A view that every thread makes for itself. Times are seconds of `Date.now()`, in 32 bits until 2038. */
+export class UpstreamBoard {
+  readonly memory: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #shards: number;
+  readonly #stride: number;
+
+  /** `addresses` of all upstreams together. */
+  constructor(addresses: number, shards: number, memory?: SharedArrayBuffer) {
+    this.#shards = shards;
+    this.#stride = headWords + shards;
+    this.memory = memory ?? new SharedArrayBuffer(Math.max(1, addresses) * this.#stride * 4);
+    this.#words = new Int32Array(this.memory);
+  }
+
+  calls(address: number): number {
+    let sum = 0;
+    for (let shard = 0; shard < this.#shards; shard += 1) {
+      sum += Atomics.load(this.#words, this.#callsAt(address, shard));
+    }
+    return sum;
+  }
+
+  /** Takes a place for one call; false if the address has as many as it may. `callsMax` of 0: no bound. */
+  take(address: number, shard: number, callsMax: number): boolean {
+    Atomics.add(this.#words, this.#callsAt(address, shard), 1);
+    if (callsMax === 0 || this.calls(address) <= callsMax) return true;
+    this.release(address, shard);
+    return false;
+  }
+
+  release(address: number, shard: number): void {
+    Atomics.sub(this.#words, this.#callsAt(address, shard), 1);
+  }
+
+  /** A shard begins anew: what an earlier incarnation of it had taken is free. */
+  forget(shard: number): void {
+    for (let at = headWords + shard; at < this.#words.length; at += this.#stride) {
+      Atomics.store(this.#words, at, 0);
+    }
+  }
+
+  /** It speaks: what failed before does not count any more. */
+  succeeded(address: number): void {
+    Atomics.store(this.#words, this.#at(address, word.failures), 0);
+    if (!this.isEjected(address, Date.now())) {
+      Atomics.store(this.#words, this.#at(address, word.ejections), 0);
+    }
+  }
+
+  /** Several in a row, and nobody goes there for a while, longer each time. */
+  failed(address: number, nowMs: number): void {
+    if (Atomics.add(this.#words, this.#at(address, word.failures), 1) + 1 < failuresMax) return;
+    Atomics.store(this.#words, this.#at(address, word.failures), 0);
+    const times = Atomics.add(this.#words, this.#at(address, word.ejections), 1);
+    const seconds = Math.min(ejectedSecondsMax, ejectedSecondsMin * 2 ** Math.min(times, 10));
+    const untilS = Math.ceil(nowMs / 1_000) + seconds;
+    Atomics.store(this.#words, this.#at(address, word.ejectedUntilS), untilS);
+  }
+
+  isEjected(address: number, nowMs: number): boolean {
+    return Atomics.load(this.#words, this.#at(address, word.ejectedUntilS)) * 1_000 > nowMs;
+  }
+
+  /** Share of its usual calls that an address is to get, 0 to 1: less while it comes back. */
+  readiness(address: number, nowMs: number): number {
+    const sinceS = nowMs / 1_000 - Atomics.load(this.#words, this.#at(address, word.ejectedUntilS));
+    return Math.min(1, Math.max(slowStartLeast, sinceS / slowStartSeconds));
+  }
+
+  count(address: number, event: UpstreamEvent): void {
+    Atomics.add(this.#words, this.#eventAt(address, event), 1);
+  }
+
+  events(address: number, event: UpstreamEvent): number {
+    return Atomics.load(this.#words, this.#eventAt(address, event));
+  }
+
+  #at(address: number, offset: number): number {
+    return address * this.#stride + offset;
+  }
+
+  #eventAt(address: number, event: UpstreamEvent): number {
+    return this.#at(address, word.events + upstreamEvents.indexOf(event));
+  }
+
+  #callsAt(address: number, shard: number): number {
+    return this.#at(address, headWords + shard);
+  }
+}
