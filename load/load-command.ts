@@ -48,6 +48,8 @@ const callsMax = 50_000;
 /** A thread carries more than this on most machines, but not with room to spare. */
 const callsPerThread = 1_000;
 const stepObjectives = ['lost==0', 'failed==0', 'unexpected==0', 'turnaround_p99<50ms'];
+/** There are no turnarounds of an application that speaks by itself. */
+const stepObjectivesNoEcho = ['failed==0', 'unexpected==0', 'answered>0'];
 
 function steps(text: string): readonly number[] {
   return text.split(',').map((part) => wholeNumber(1, callsMax)(part.trim()));
@@ -103,18 +105,42 @@ function targetOf(flags: LoadFlags): Target {
   return { kind: 'answer', answerUrl, hangupUrl, authToken };
 }
 
+const arrivalLengthMs = 60_000;
+
+/** For as many calls threads have to be there. */
+function callsAtMost(profile: Profile, { calls, length }: LoadFlags): number {
+  if (profile.kind === 'steps') return Math.max(...profile.calls);
+  if (profile.kind === 'hold') return calls;
+  return Math.ceil((profile.perSecond * Math.min(meanMs(length), profile.holdMs)) / 1_000);
+}
+
+function meanMs(length: LoadFlags['length']): number {
+  switch (length?.kind) {
+    case undefined:
+      return arrivalLengthMs;
+    case 'exp':
+      return length.meanMs;
+    case 'fixed':
+      return length.ms;
+    case 'uniform':
+      return (length.fromMs + length.toMs) / 2;
+  }
+}
+
 function optionsOf(flags: LoadFlags): LoadOptions {
   const profile = profileOf(flags);
   const { scenario, format, account, headers, threads, seed } = flags;
-  const most = profile.kind === 'steps' ? Math.max(...profile.calls) : flags.calls;
+  const most = callsAtMost(profile, flags);
   const fitting = Math.max(1, Math.min(cpus().length - 1, Math.ceil(most / callsPerThread)));
   const isSteps = profile.kind === 'steps';
-  const objectives = isSteps && flags.threshold.length === 0 ? stepObjectives : [];
+  const usual = flags.echo ? stepObjectives : stepObjectivesNoEcho;
+  const objectives = isSteps && flags.threshold.length === 0 ? usual : [];
   return {
     target: targetOf(flags),
     profile,
     length:
-      flags.length ?? (profile.kind === 'arrivals' ? { kind: 'exp', meanMs: 60_000 } : undefined),
+      flags.length ??
+      (profile.kind === 'arrivals' ? { kind: 'exp', meanMs: arrivalLengthMs } : undefined),
     rampPerSecond: flags.ramp,
     scenarios: scenario,
     format,
@@ -135,24 +161,27 @@ async function runLoad(flags: LoadFlags): Promise<number> {
   const { json, html } = flags;
   for (const path of [json, html]) if (path !== undefined && path !== '-') await tryFile(path);
   const table = new LiveTable(process.stderr);
-  const run = await LoadRun.start(optionsOf(flags), {
-    begun: ({ name, api }) => {
-      const stands = api === undefined ? '' : `; the stand-in for Plivo's REST API is ${api.url}`;
-      process.stderr.write(`loading ${name}${stands}\n`);
-    },
-    second: (second, stage) => table.second(second, stage),
-    stage: (stage) => table.stage(stage),
-  });
+  let run: LoadRun | undefined;
   let isAsked = false;
   const onInterrupt = (signal: NodeJS.Signals): void => {
     if (isAsked) process.exit(signal === 'SIGINT' ? 130 : 143);
     isAsked = true;
     process.stderr.write('the callers hang up; once more ends at once\n');
-    run.interrupt();
+    run?.interrupt();
   };
+  // Before anything is started that would outlive us.
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onInterrupt);
   try {
+    run = await LoadRun.start(optionsOf(flags), {
+      begun: ({ name, api }) => {
+        const stands = api === undefined ? '' : `; the stand-in for Plivo's REST API is ${api.url}`;
+        process.stderr.write(`loading ${name}${stands}\n`);
+      },
+      second: (second, stage) => table.second(second, stage),
+      stage: (stage) => table.stage(stage),
+    });
+    if (isAsked) run.interrupt();
     const report = await run.finish();
     await writeReports(report, flags);
     return exitCodeOf(report);
@@ -184,7 +213,7 @@ export function loadCommand(): Command {
   const command = new Command('load');
   command.description(
     'simulate Plivo with many calls, and measure what their callers would hear; ' +
-      'exits 99 if a threshold fails, 1 if the run says nothing',
+      'exits 99 if a threshold fails (with --steps: in the first step), 1 if the run says nothing',
   );
   command.option('--url <url>', 'stream URL, ws or wss', webSocketUrl, callDefaults.url);
   command.option('--spawn', 'start a gateway of its own and load that');

@@ -12,7 +12,7 @@ const overflowFromMs = 40_000;
 /** Depth at which the model refuses more, by its more generous page. */
 const depthMsMax = 60_000;
 /** A queue that ran dry for longer than this was a pause; shorter, the caller heard a stutter. */
-const underrunGapMsMax = 400;
+const pauseMsMin = 400;
 
 export interface PlayoutOptions {
   readonly rateHz: number;
@@ -21,6 +21,8 @@ export interface PlayoutOptions {
    * telephone network. 0 plays at once, and then any jitter at all is a gap.
    */
   readonly startDelayMs?: number;
+  /** A queue that is dry for longer than this was emptied by a pause, and not by a stutter. */
+  readonly pauseMsMin?: number;
 }
 
 /** Audio heard without a gap. `firstSample` counts from the first sample that was ever kept. */
@@ -46,6 +48,7 @@ export interface ClearedPlayout {
 export class PlayoutModel {
   readonly #rateHz: number;
   readonly #startDelayMs: number;
+  readonly #pauseMsMin: number;
   readonly #runs: PlayoutRun[] = [];
   /** Oldest first; due times never fall. */
   #pending: PlayedCheckpoint[] = [];
@@ -61,6 +64,7 @@ export class PlayoutModel {
   constructor(options: PlayoutOptions) {
     this.#rateHz = options.rateHz;
     this.#startDelayMs = options.startDelayMs ?? 0;
+    this.#pauseMsMin = options.pauseMsMin ?? pauseMsMin;
   }
 
   /** Largest queue depth so far, ms. */
@@ -154,7 +158,7 @@ export class PlayoutModel {
   #startRun(nowMs: number): void {
     if (this.#runSamples > 0) {
       this.#runs.push(this.#openRun());
-      if (!this.#isFresh && nowMs - this.endMs <= underrunGapMsMax) this.#underruns += 1;
+      if (!this.#isFresh && nowMs - this.endMs <= this.#pauseMsMin) this.#underruns += 1;
     }
     this.#isFresh = false;
     this.#runFirstSample += this.#runSamples;

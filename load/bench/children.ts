@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { GatewayError } from '../../src/errors.js';
 
 const readyMsMax = 15_000;
 const endMsMax = 5_000;
@@ -154,7 +155,9 @@ export function freePort(): Promise<number> {
 export async function listening(child: Child, port: number): Promise<void> {
   const deadlineMs = performance.now() + readyMsMax;
   while (performance.now() < deadlineMs) {
-    if (!isRunning(child)) throw new Error(`the gateway did not start: ${child.output()}`);
+    if (!isRunning(child)) {
+      throw new GatewayError('BAD_ARGUMENT', `the gateway did not start: ${child.output()}`);
+    }
     if (await accepts(port)) return;
     await sleep(50);
   }

@@ -91,6 +91,10 @@ export class Probe {
     this.#closeCode = code;
   }
 
+  get hasSpoken(): boolean {
+    return this.#spoken > 0;
+  }
+
   get messages(): number {
     return this.#messages;
   }

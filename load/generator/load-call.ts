@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { PlivoSender } from '../plivo-sender.js';
 import type { StreamFormat } from '../stream-format.js';
+import { State } from './call-state.js';
 import { binaryFrame, type MediaFrames, textFrame } from './frames.js';
 import { never, slotAt, slotsIn } from './grid.js';
 import { Link } from './link.js';
@@ -12,20 +13,6 @@ import type { Random } from './random.js';
 import { type Actor, type Scenario, scenarios } from './scenarios.js';
 import { StreamEar } from './stream-ear.js';
 import { type Lines, StreamVoice } from './stream-voice.js';
-
-/** Only ever moves forward, but for a call that breaks and returns: then it goes back to `Connecting`. */
-const State = {
-  Connecting: 0,
-  /** Open; `start` has been sent, or is not going to be. */
-  Live: 1,
-  /** The connection broke on purpose; the call comes back. */
-  Away: 2,
-  /** The caller says nothing more and waits for what is on its way. */
-  Settling: 3,
-  Closing: 4,
-  Over: 5,
-} as const;
-type State = (typeof State)[keyof typeof State];
 
 /** What all calls of a thread share. */
 export interface CallSurroundings {
@@ -48,6 +35,8 @@ const retryAfterMs = 500;
 /** Plivo drops a stream that is 40 s behind with reading (section 2.8). */
 const unreadPacketsMax = 2_000;
 const mediaJsonBytes = 210;
+/** Half a second's: what a connection that breaks may take with it. */
+const inFlightPackets = 25;
 
 /** One simulated call: what Plivo would send of it, and what its caller would hear. */
 export class LoadCall implements Actor {
@@ -73,6 +62,10 @@ export class LoadCall implements Actor {
   #tries = 0;
   /** The caller has hung up while the server had not answered: its answer still counts. */
   #hasHungUp = false;
+  /** We have stopped reading: whatever the server answers is not heard. */
+  #isDeaf = false;
+  /** Of the streams before this one. */
+  #lostBefore = 0;
   /** Over the streams before this one. */
   #sentBefore = 0;
   #end: CallEnd = 'completed';
@@ -161,13 +154,19 @@ export class LoadCall implements Actor {
   }
 
   stopReading(): void {
+    this.#isDeaf = true;
     this.#link.stopReading();
   }
 
   drop(returnAfterMs: number): void {
     this.#link.destroy();
     this.#state = State.Away;
-    this.#deadline = slotAt(performance.now() + returnAfterMs);
+    const nowMs = performance.now();
+    this.#deadline = slotAt(nowMs + returnAfterMs);
+    this.#dialledMs = nowMs + returnAfterMs;
+    // What was on its way is lost with the connection, and nobody's fault.
+    const { echo } = this.#ear;
+    if (this.#isJudged) this.#lostBefore += Math.max(0, echo.open - inFlightPackets);
   }
 
   sendStart(): void {
@@ -216,6 +215,7 @@ export class LoadCall implements Actor {
       ...{ ear: this.#ear, link: this.#link, offset: this.#speechOffset },
       frames: this.#with.framesFor(extraHeaders),
       isSilent: this.#scenario.isSilent === true,
+      waitsForAnswer: !this.#isJudged,
     });
   }
 
@@ -248,13 +248,11 @@ export class LoadCall implements Actor {
   }
 
   #connectFailed(kind: string, detail: string): void {
-    const { counters } = this.#with.meter;
     if (this.#tries <= this.#dial.retries && !this.#hasHungUp) {
       this.#state = State.Away;
       this.#deadline = slotAt(performance.now() + retryAfterMs);
       return;
     }
-    counters.failed += 1;
     this.#over('connect-failed', kind === detail ? kind : `${kind}\n${detail}`);
   }
 
@@ -281,16 +279,16 @@ export class LoadCall implements Actor {
         this.#connectFailed('timeout', `no answer to the upgrade within ${connectMsMax} ms`);
         return;
       case State.Away:
-        if (!isDue) return;
-        this.#dialledMs = nowMs;
-        this.#connect(nowMs);
+        if (isDue) this.#connect(nowMs);
         return;
       case State.Settling:
         if (isDue || (this.#end !== 'hung-up' && this.#hasAllBack)) this.#close(slot);
         return;
       case State.Closing:
         if (!isDue) return;
-        this.#with.meter.violate('close-unanswered', 'the server did not answer the close frame');
+        if (!this.#isDeaf) {
+          this.#with.meter.violate('close-unanswered', 'it did not answer the close frame');
+        }
         this.#over(this.#end, this.#endDetail);
         return;
     }
@@ -328,13 +326,15 @@ export class LoadCall implements Actor {
     const nowMs = performance.now();
     const { counters } = this.#with.meter;
     const lastedMs = this.#startedMs === 0 ? 0 : nowMs - this.#startedMs;
-    const lost = this.#isJudged && end !== 'hung-up' ? Math.max(0, this.#ear.echo.open) : 0;
+    const open = end === 'hung-up' ? 0 : this.#ear.lose(nowMs);
+    const lost = this.#lostBefore + open;
     counters.ended += 1;
     counters.lost += lost;
     this.#link.destroy();
     const closeCode = this.#closeCode;
     const { isEcho } = this.#with;
     const isExpected = this.#scenario.isExpected({ end, closeCode, lastedMs, isEcho });
+    if (end === 'connect-failed' && !isExpected) counters.failed += 1;
     const { callId, scenario } = this.#dial;
     const ending = { end, detail, closeCode, isExpected };
     this.#with.over({

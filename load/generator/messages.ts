@@ -74,6 +74,8 @@ export const counterNames = [
   'sent',
   'received',
   'returned',
+  /** Messages with audio that a pure echo would not have sent: all that was said had come back. */
+  'surplus',
   'lost',
   'late',
   'gaps',

@@ -19,9 +19,12 @@ export interface ServerFrameEvents {
 }
 
 const endOfHead = '\r\n\r\n';
-const payloadKey = Buffer.from('"payload":"');
+const payloadKey = Buffer.from('"payload"');
+const playAudio = Buffer.from('"playAudio"');
 const quote = 0x22;
+const colon = 0x3a;
 const equals = 0x3d;
+const isBlank = (byte: number): boolean => byte === 0x20 || (byte >= 9 && byte <= 13);
 /** Far above Plivo's 64 KB: a larger message is somebody's mistake or garbage. */
 const messageBytesMax = 4 * 1024 * 1024;
 const headBytesMax = 64 * 1024;
@@ -45,6 +48,8 @@ export class ServerFrames {
   /** Of the last message with audio: its length, and where in it the payload lay. */
   #lastBytes = 0;
   #lastFrom = 0;
+  /** What stood in front of its quote: a colon, or a blank. */
+  #lastBefore = colon;
   #lastUntil = 0;
 
   constructor(events: ServerFrameEvents) {
@@ -161,7 +166,7 @@ export class ServerFrames {
     const isLikeLast =
       bytes === this.#lastBytes &&
       buffer[start + this.#lastFrom - 1] === quote &&
-      buffer[start + this.#lastFrom - 2] === 0x3a &&
+      buffer[start + this.#lastFrom - 2] === this.#lastBefore &&
       buffer[start + this.#lastUntil] === quote;
     if (!isLikeLast && !this.#findPayload(buffer, start, end)) {
       this.#events.text(buffer.toString('utf8', start, end));
@@ -177,15 +182,20 @@ export class ServerFrames {
     }
   }
 
-  /** Remembers where the payload lies. False if there is none. */
+  /** Remembers where the payload lies. False if there is none, or if it is not to be played: Plivo would not. */
   #findPayload(buffer: Buffer, start: number, end: number): boolean {
-    const key = buffer.indexOf(payloadKey, start);
-    if (key < 0 || key >= end) return false;
-    const from = key + payloadKey.length;
+    const message = buffer.subarray(0, end);
+    const key = message.indexOf(payloadKey, start);
+    if (key < 0 || message.indexOf(playAudio, start) < 0) return false;
+    let from = key + payloadKey.length;
+    while (isBlank(buffer[from]!) || buffer[from] === colon) from += 1;
+    if (buffer[from] !== quote) return false;
+    from += 1;
     const until = buffer.indexOf(quote, from);
     if (until <= from || until >= end) return false;
     this.#lastBytes = end - start;
     this.#lastFrom = from - start;
+    this.#lastBefore = buffer[from - 2]!;
     this.#lastUntil = until - start;
     return true;
   }

@@ -45,12 +45,35 @@ export class StreamEar {
     this.#format = options.format;
     this.#isJudged = options.isJudged;
     this.echo = new EchoMeter(frameSamples * sampleBytes);
-    this.playout = new PlayoutModel({ rateHz, startDelayMs: playoutDelayMs });
+    // An echo never pauses: every time it runs dry the caller hears it.
+    const pause = options.isJudged ? { pauseMsMin: Number.POSITIVE_INFINITY } : {};
+    this.playout = new PlayoutModel({ rateHz, startDelayMs: playoutDelayMs, ...pause });
   }
 
   /** The caller has begun to speak. */
   turnBegan(): void {
     this.#turnEnded = 0;
+  }
+
+  /** The caller's last turn has no answer yet. */
+  get isAwaited(): boolean {
+    return this.#turnEnded > 0;
+  }
+
+  /** The caller waits no longer: the answer took at least so long. */
+  gaveUp(nowMs: number): void {
+    this.#meter.record('response', nowMs - msOfSlot(this.#turnEnded));
+    this.#turnEnded = 0;
+  }
+
+  /** The stream is over: what has not come back took at least until now. Answers how many packets that are. */
+  lose(nowMs: number): number {
+    if (!this.#isJudged) return 0;
+    const { echo } = this;
+    for (let packet = echo.returned; packet < echo.sent; packet += 1) {
+      this.#meter.turnaround.record(nowMs - msOfSlot(echo.dueSlot(packet)));
+    }
+    return echo.sent - echo.returned;
   }
 
   /** The caller has fallen silent; the last packet of the turn was due then. */
@@ -60,6 +83,8 @@ export class StreamEar {
   }
 
   barged(slot: number): void {
+    // The one before was never answered by a clear: that took at least until now.
+    if (this.#barged > 0) this.#meter.record('barge', msOfSlot(slot) - msOfSlot(this.#barged));
     this.#barged = slot;
   }
 
@@ -71,6 +96,7 @@ export class StreamEar {
     counters.received += 1;
     const returned = this.echo.received(byteCount);
     if (returned > 0 && this.#isJudged) this.#returned(returned, nowMs);
+    else if (this.#isJudged && this.echo.open === 0) counters.surplus += 1;
     const before = this.playout.underruns;
     if (!this.playout.push(byteCount / format.sampleBytes, nowMs)) counters.overflows += 1;
     counters.gaps += this.playout.underruns - before;

@@ -26,11 +26,15 @@ export interface StreamVoiceOptions {
   readonly offset: number;
   /** Speaks only when told to. */
   readonly isSilent: boolean;
+  /** Says nothing more until it was answered, as people do; an echo would have to be waited for for ever. */
+  readonly waitsForAnswer: boolean;
 }
 
 /** The caller speaks and is silent in turns so long. */
 const turnPackets = 700 / ptimeMs;
 const earlyPackets = 5;
+/** A caller who waits for an answer waits so long. */
+const patiencePackets = 10_000 / ptimeMs;
 
 /** Plivo's sending half of one stream: a packet every 20 ms, each at its own place in time. */
 export class StreamVoice {
@@ -46,6 +50,9 @@ export class StreamVoice {
   readonly #silence: Buffer;
   readonly #offset: number;
   readonly #isSilent: boolean;
+  readonly #waitsForAnswer: boolean;
+  /** Packet with which the present turn began, or the next one will. */
+  #turnAt = 0;
   #heldUntil = 0;
   #speakUntil = 0;
 
@@ -61,6 +68,7 @@ export class StreamVoice {
     this.#silence = options.lines.silence;
     this.#offset = options.offset;
     this.#isSilent = options.isSilent;
+    this.#waitsForAnswer = options.waitsForAnswer;
   }
 
   /** Sends what is due, of packets held back all; answers what time it is afterwards. */
@@ -107,12 +115,25 @@ export class StreamVoice {
 
   #payload(slot: number): Buffer {
     const packet = this.#echo.sent;
-    const inTurn = packet % (2 * turnPackets);
-    if (this.#isSilent ? packet < this.#speakUntil : inTurn < turnPackets) {
+    const inTurn = this.#isSilent ? -1 : this.#inTurn(packet, slot);
+    if (this.#isSilent ? packet < this.#speakUntil : inTurn >= 0 && inTurn < turnPackets) {
       if (inTurn === 0) this.#ear.turnBegan();
       return this.#speech[(this.#offset + packet) % this.#speech.length] ?? this.#silence;
     }
-    if (inTurn === turnPackets && !this.#isSilent) this.#ear.turnEnded(slot - packetSlots);
+    if (inTurn === turnPackets) this.#ear.turnEnded(slot - packetSlots);
     return this.#silence;
+  }
+
+  /** Packets since the turn began; negative before it does. */
+  #inTurn(packet: number, slot: number): number {
+    const inTurn = packet - this.#turnAt;
+    if (inTurn <= turnPackets) return inTurn;
+    if (this.#waitsForAnswer && this.#ear.isAwaited) {
+      if (inTurn > turnPackets + patiencePackets) this.#ear.gaveUp(msOfSlot(slot));
+      return inTurn;
+    }
+    // A pause as long as a turn, from its end or from when the answer began.
+    this.#turnAt = this.#waitsForAnswer ? packet + turnPackets : this.#turnAt + 2 * turnPackets;
+    return packet - this.#turnAt;
   }
 }

@@ -7,6 +7,8 @@ export interface AnsweredStream {
   readonly format: StreamFormatName | undefined;
   readonly extraHeaders: string;
   readonly statusUrl: string | undefined;
+  /** Without it Plivo plays nothing of what is sent. */
+  readonly isBidirectional: boolean;
 }
 
 const streamElement = /<Stream\b([^>]*)>([\s\S]*?)<\/Stream\s*>/;
@@ -39,6 +41,7 @@ export function readAnswerXml(xml: string): AnsweredStream {
     format: formatOf(attributes.get('contentType') ?? contentTypeDefault),
     extraHeaders: attributes.get('extraHeaders') ?? '',
     statusUrl: attributes.get('statusCallbackUrl'),
+    isBidirectional: attributes.get('bidirectional') === 'true',
   };
 }
 

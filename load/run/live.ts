@@ -1,3 +1,5 @@
+import { counterNames } from '../generator/messages.js';
+import { newCounters } from '../generator/meter.js';
 import type { Second, StageReport } from './report.js';
 
 interface Column {
@@ -42,6 +44,7 @@ export function secondLine(second: Second): string {
 export interface LiveStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  readonly columns?: number;
 }
 
 /** One table that is written over on a terminal; a line every so often elsewhere. */
@@ -51,6 +54,8 @@ export class LiveTable {
   #shown: string[] = [];
   #drawn = 0;
   #count = 0;
+  /** Of the seconds since the last line. */
+  #since = newCounters();
 
   constructor(to: LiveStream) {
     this.#to = to;
@@ -61,24 +66,36 @@ export class LiveTable {
     this.#count += 1;
     if (!this.#isTerminal) {
       if (this.#count === 1) this.#to.write(`${head}\n`);
-      if (this.#count === 1 || this.#count % 5 === 0) this.#to.write(`${secondLine(second)}\n`);
+      for (const name of counterNames) this.#since[name] += second.counters[name];
+      if (this.#count === 1 || this.#count % 5 === 0) this.#line(second);
       return;
     }
     this.#shown = [...this.#shown, secondLine(second)].slice(-linesShown);
     this.#draw([stage, head, ...this.#shown]);
   }
 
-  stage({ name, counters, distributions }: StageReport): void {
+  /** Rates are of the last second; what went wrong is counted since the last line. */
+  #line(second: Second): void {
+    const { failed, lost, late, gaps } = this.#since;
+    this.#since = newCounters();
+    const counters = { ...second.counters, failed, lost, late, gaps };
+    this.#to.write(`${secondLine({ ...second, counters })}\n`);
+  }
+
+  stage({ name, counters, distributions, void: voidBecause }: StageReport): void {
     const p99 = ms(distributions.turnaround.p99);
     const line = `${name}: turnaround p99 ${p99} ms, ${counters.lost} lost, ${counters.failed} failed`;
-    this.#to.write(`${line}\n`);
+    const mark = voidBecause.length > 0 ? ' (VOID)' : '';
+    this.#to.write(`${line}${mark}\n`);
     this.#shown = [];
     this.#drawn = 0;
   }
 
   #draw(lines: readonly string[]): void {
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`;
-    this.#to.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join('')}`);
+    // A line that wraps would be two when the cursor goes up.
+    const widthMax = this.#to.columns ?? Number.POSITIVE_INFINITY;
+    this.#to.write(`${up}${lines.map((line) => `\x1b[2K${line.slice(0, widthMax)}\n`).join('')}`);
     this.#drawn = lines.length;
   }
 }

@@ -110,7 +110,12 @@ function marked(value: number): string {
 
 function verdict(stage: StageReport): string {
   if (stage.void.length > 0) return '<span class="bad">void</span>';
-  return isGood(stage) ? '<span class="good">good</span>' : '<span class="bad">broken</span>';
+  const { thresholds, counters, unexpected } = stage;
+  const hasTrouble = counters.failed + counters.lost + unexpected > 0;
+  if (!isGood(stage) || (thresholds.length === 0 && hasTrouble)) {
+    return '<span class="bad">broken</span>';
+  }
+  return thresholds.length === 0 ? 'no objectives' : '<span class="good">good</span>';
 }
 
 function stageTable(stages: readonly StageReport[]): string {
@@ -125,7 +130,7 @@ function objectives(stages: readonly StageReport[]): string {
   const rows = stages.flatMap(({ name, thresholds }) =>
     thresholds.map(({ text, value, holds }) => {
       const mark = holds ? '<span class="good">holds</span>' : '<span class="bad">fails</span>';
-      const measured = String(Number(value.toFixed(3)));
+      const measured = value === null ? 'nothing' : String(Number(value.toFixed(3)));
       return `<tr><td>${escaped(name)}</td><td>${escaped(text)}</td><td>${measured}</td><td>${mark}</td></tr>`;
     }),
   );

@@ -53,6 +53,8 @@ export interface LoadReport {
   readonly hangUps: number;
   /** Ended by Ctrl-C. */
   readonly isInterrupted: boolean;
+  /** What a gateway of our own printed, if it ended before the run did. */
+  readonly lastWords: string;
   /** With steps: the last one that kept all objectives. */
   readonly lastGood: number | null;
   readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
@@ -61,6 +63,8 @@ export interface LoadReport {
 /** A generator that is busier, or later, than this measures itself. */
 export const generatorCoresMax = 0.85;
 export const generatorLagP99MsMax = 5;
+/** Share of audio beyond an echo above which turnarounds mean nothing. */
+const surplusShareMax = 0.1;
 
 export function stageReport(
   name: string,
@@ -78,6 +82,12 @@ export function stageReport(
   }
   if (lag.p99 > generatorLagP99MsMax) {
     voidBecause.push(`the generator sent late: p99 ${lag.p99.toFixed(1)} ms (5 at most)`);
+  }
+  const { surplus, returned } = tally.counters;
+  if (surplus > surplusShareMax * returned) {
+    voidBecause.push(
+      `the server says more than an echo (${surplus} messages of audio): use --no-echo, turnarounds mean nothing`,
+    );
   }
   return {
     name,

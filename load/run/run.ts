@@ -79,6 +79,7 @@ export class LoadRun {
   #stageIndex = 0;
   #stageName = '';
   #isSteady = false;
+  #isTimed = false;
   #isInterrupted = false;
   #broken: Error | undefined = undefined;
   #steadySince: { cpuMs: number; sent: number } | null = null;
@@ -165,6 +166,7 @@ export class LoadRun {
     // The threads' last report of this stage is a second away at most.
     await sleep(1_100);
     this.#second();
+    this.#isTimed = false;
     const { thresholds } = this.#options;
     const { name, calls } = stage;
     return stageReport(name, calls, this.#tally, thresholds, this.#steadyUsPerPacket);
@@ -179,7 +181,8 @@ export class LoadRun {
     let lastMs = beganMs;
     let upSinceMs = Number.POSITIVE_INFINITY;
     await this.#until((nowMs) => {
-      budget = Math.min(budget + ((nowMs - lastMs) * rampPerSecond) / 1_000, rampPerSecond);
+      const grown = budget + ((nowMs - lastMs) * rampPerSecond) / 1_000;
+      budget = Math.min(grown, Math.max(1, rampPerSecond));
       lastMs = nowMs;
       for (; budget >= 1 && this.#plivo.up < calls; budget -= 1) this.#dial();
       const isUp = this.#plivo.up >= calls && this.#plivo.live >= calls;
@@ -230,6 +233,7 @@ export class LoadRun {
 
   #beginSteady(): void {
     this.#isSteady = true;
+    this.#isTimed = true;
     const usage = this.#target.usage();
     this.#steadySince = usage && { cpuMs: usage.cpuMs, sent: this.#tally.counters.sent };
   }
@@ -260,7 +264,9 @@ export class LoadRun {
     const intervals = this.#pending;
     this.#pending = [];
     if (intervals.length === 0) return;
-    for (const [thread, interval] of intervals) this.#tally.add(thread, interval, this.#isSteady);
+    for (const [thread, interval] of intervals) {
+      this.#tally.add(thread, interval, this.#isSteady, this.#isTimed);
+    }
     const atMs = performance.now() - this.#startMs;
     const second = secondOf(intervals, {
       atMs,
@@ -274,7 +280,9 @@ export class LoadRun {
 
   #report(violations: LoadReport['violations']): LoadReport {
     const { profile } = this.#options;
-    const good = this.#stages.filter(isGood).at(-1);
+    // A step that was cut short has not shown what it was for.
+    const whole = this.#isInterrupted ? this.#stages.slice(0, -1) : this.#stages;
+    const good = whole.filter(isGood).at(-1);
     return {
       version: version(),
       target: this.#target.name,
@@ -285,6 +293,7 @@ export class LoadRun {
       violations: [...violations, ...(this.#target.api?.violations.list() ?? [])],
       hangUps: this.#plivo.hangUps,
       isInterrupted: this.#isInterrupted,
+      lastWords: this.#target.lastWords(),
       lastGood: profile.kind === 'steps' ? (good?.calls ?? 0) : null,
       machine: { cpu: cpus()[0]?.model ?? '?', cores: cpus().length, node: process.version },
     };

@@ -32,12 +32,17 @@ export function loadSummary(report: LoadReport, red: Paint): string {
     }
   }
   if (report.lastGood !== null) lines.push(lastGoodLine(report));
+  if (report.lastWords !== '') lines.push(red(`the gateway ended by itself: ${report.lastWords}`));
   if (report.isInterrupted) lines.push('ended early, by request');
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
-function lastGoodLine({ lastGood, stages }: LoadReport): string {
+function lastGoodLine(report: LoadReport): string {
+  const { lastGood, stages } = report;
   const broken = stages.find((stage) => !isGood(stage));
+  if (broken === undefined && report.isInterrupted) {
+    return `ended before the last step; last good: ${lastGood} calls`;
+  }
   if (broken === undefined) return `every step kept its objectives, up to ${lastGood} calls`;
   const failed = broken.thresholds.filter(({ holds }) => !holds).map(({ text }) => text);
   const why = [...failed, ...broken.void].join('; ') || 'nothing connected';
@@ -78,7 +83,8 @@ function stageLines(stage: StageReport, red: Paint): string[] {
   }
   for (const [why, times] of Object.entries(stage.troubles)) lines.push(`  ${times} × ${why}`);
   for (const { text, value, holds } of stage.thresholds) {
-    const line = `  ${holds ? 'holds' : 'FAILS'}      ${text} (${Number(value.toFixed(3))})`;
+    const found = value === null ? 'nothing was measured' : String(Number(value.toFixed(3)));
+    const line = `  ${holds ? 'holds' : 'FAILS'}      ${text} (${found})`;
     lines.push(holds ? line : red(line));
   }
   return lines;

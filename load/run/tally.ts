@@ -53,12 +53,15 @@ export class Tally {
   ) as Record<DistributionName, Histogram>;
   readonly #threads = new Map<number, { cpuMs: number; wallMs: number }>();
 
-  /** `isSteady`: the calls are up. What is timed per packet counts only then, and so does the threads' CPU time. */
-  add(thread: number, interval: GeneratorInterval, isSteady: boolean): void {
+  /**
+   * `isSteady`: the calls are up; only then do the generator's lag and CPU time count. `isTimed`: from then on until the
+   * last call is over, so that answers that are still to come when the calls end are turnarounds as well.
+   */
+  add(thread: number, interval: GeneratorInterval, isSteady: boolean, isTimed: boolean): void {
     for (const name of counterNames) this.counters[name] += interval.counters[name];
     for (const name of distributionNames) {
       const encoded = interval.histograms[name];
-      const counts = isSteady || (name !== 'turnaround' && name !== 'lag');
+      const counts = name === 'lag' ? isSteady : name !== 'turnaround' || isTimed;
       if (counts && encoded !== '') this.#histograms[name].add(decodeFromCompressedBase64(encoded));
     }
     if (!isSteady) return;

@@ -21,7 +21,8 @@ export interface Threshold {
 
 export interface ThresholdResult {
   readonly text: string;
-  readonly value: number;
+  /** Null if there was nothing to measure. */
+  readonly value: number | null;
   readonly holds: boolean;
 }
 
@@ -80,11 +81,13 @@ export function parseThreshold(text: string): Threshold {
 export function judge(threshold: Threshold, tally: Tally): ThresholdResult {
   const { text, comparison, limit } = threshold;
   const value = measured(threshold, tally);
-  return { text, value, holds: comparisons[comparison](value, limit) };
+  // What was never seen was never good.
+  return { text, value, holds: value !== null && comparisons[comparison](value, limit) };
 }
 
-function measured({ metric, unit }: Threshold, tally: Tally): number {
+function measured({ metric, unit }: Threshold, tally: Tally): number | null {
   const [name = '', place] = metric.split('_');
+  if (place !== undefined && tally.distribution(name as DistributionName).count === 0) return null;
   if (place === 'max') return tally.distribution(name as DistributionName).max;
   if (place !== undefined) {
     return tally.percentile(name as DistributionName, Number(place.slice(1)));

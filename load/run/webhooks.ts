@@ -51,6 +51,11 @@ export class PlivoWebhooks {
     });
     if (status !== 200) throw new Error(`answer webhook: HTTP ${status}`);
     const stream = readAnswerXml(body);
+    if (!stream.isBidirectional) {
+      throw new Error(
+        'answer webhook: <Stream> is not bidirectional="true": nobody would hear the application',
+      );
+    }
     if (stream.format !== format) {
       const { encoding, rateHz } = streamFormats[format];
       throw new Error(`answer webhook: <Stream> is not of ${encoding};rate=${rateHz}`);

@@ -179,7 +179,7 @@ describe('upstreams', () => {
     ],
     [
       `upstreams: [{ ${app}, headers: { Authorization: "\${env:NOT_THERE}" } }]`,
-      'upstreams[0].headers.Authorization: found "${env:NOT_THERE}", expected plain text; environment variable NOT_THERE is not set',
+      `upstreams[0].headers.Authorization: found "\${env:NOT_THERE}", expected plain text; environment variable NOT_THERE is not set`,
     ],
     [
       'routes: [{ upstream: app }]',

@@ -17,7 +17,9 @@ describe("an answer's XML", () => {
       format: 'mulaw8',
       extraHeaders: 'tenant=acme,plan=gold',
       statusUrl: 'https://voice.example.com/status?a=1&b=2',
+      isBidirectional: true,
     });
+    expect(readAnswerXml(answer('<Stream>ws://h/s</Stream>')).isBidirectional).toBe(false);
   });
 
   it('means L16 at 8 kHz if it names no format, and nothing we can play if it names another', () => {

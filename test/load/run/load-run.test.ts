@@ -86,6 +86,96 @@ describe.skipIf(!existsSync(built))('a load run', () => {
     expect(exitCodeOf({ ...report, stages: [{ ...stage!, void: [] }] })).toBe(0);
   });
 
+  it('takes JSON with blanks for what it is', async () => {
+    const spaced = (payload: string) =>
+      `{"event": "playAudio", "media": {"contentType": "audio/x-mulaw", "sampleRate": 8000, "payload": "${payload}"}}`;
+    const url = await stub({
+      message: ({ socket }, { media }) => {
+        if (media !== undefined) socket.send(spaced(media.payload));
+      },
+    });
+    const [stage] = (await load(optionsFor(url))).stages;
+    expect(stage?.counters.lost).toBe(0);
+    expect(stage?.counters.received).toBe(stage?.counters.sent);
+  });
+
+  it('hears nothing in messages that Plivo would not play', async () => {
+    const url = await stub({
+      message: (stream, { media }) => {
+        if (media !== undefined) stream.send({ event: 'media', media: { payload: media.payload } });
+      },
+    });
+    const [stage] = (await load(optionsFor(url))).stages;
+    expect(stage?.counters.received).toBe(0);
+    expect(stage?.counters.lost).toBe(stage?.counters.sent);
+  });
+
+  it('times what is never answered at no less than the time it was waited for', async () => {
+    const thresholds = [parseThreshold('turnaround_p99<1s')];
+    const report = await load(optionsFor(await stub({}), { thresholds }));
+    const [stage] = report.stages;
+    expect(stage?.counters.lost).toBe(stage?.counters.sent);
+    expect(stage?.distributions.turnaround.p50).toBeGreaterThan(2_000);
+    expect(stage?.thresholds[0]?.holds).toBe(false);
+  });
+
+  it('shows a stall across the end of the run', async () => {
+    let frozenUntil = 0;
+    const began = performance.now();
+    const url = await stub({
+      message: (stream, { media }) => {
+        if (media === undefined) return;
+        const nowMs = performance.now();
+        // It freezes for 1.5 s shortly before the callers hang up.
+        if (frozenUntil === 0 && nowMs - began > 3_300) frozenUntil = nowMs + 1_500;
+        const answer = () => stream.send(playAudio(media.payload));
+        if (nowMs < frozenUntil) setTimeout(answer, frozenUntil - nowMs);
+        else answer();
+      },
+    });
+    const [stage] = (
+      await load(optionsFor(url, { profile: { kind: 'hold', calls: 2, holdMs: 2_000 } }))
+    ).stages;
+    expect(stage?.counters.lost).toBe(0);
+    expect(stage?.distributions.turnaround.max).toBeGreaterThan(1_000);
+  });
+
+  it('waits for the answer of an application that speaks by itself, and times it whole', async () => {
+    const url = await stub({
+      opened: (stream) => {
+        let heard = 0;
+        const sound = playAudio(Buffer.alloc(160, 0x10).toString('base64'));
+        stream.socket.on('message', (data) => {
+          if (!String(data).includes('"media"')) return;
+          heard += 1;
+          // The first turn is 35 packets long.
+          if (heard === 36) setTimeout(() => stream.send(sound), 1_200);
+        });
+      },
+    });
+    const profile = { kind: 'hold', calls: 2, holdMs: 4_000 } as const;
+    const [stage] = (await load(optionsFor(url, { profile, isEcho: false }))).stages;
+    expect(stage?.counters.answered).toBe(2);
+    expect(stage?.distributions.response.p50).toBeGreaterThan(1_150);
+    expect(stage?.distributions.response.max).toBeLessThan(1_600);
+  });
+
+  it('does not call a step good that was cut short', async () => {
+    const profile = { kind: 'steps', calls: [1, 2, 3], holdMs: 1_000 } as const;
+    const thresholds = [parseThreshold('unexpected==0')];
+    const report = await load(optionsFor(await stub(echo()), { profile, thresholds }), 1_500);
+    expect(report.stages.length).toBe(1);
+    expect(report.isInterrupted).toBe(true);
+    expect(report.lastGood).toBe(0);
+  });
+
+  it('dials also when there is less than one call a second', async () => {
+    const options = optionsFor(await stub(echo()), { rampPerSecond: 0.9 });
+    const [stage] = (await load({ ...options, profile: { kind: 'hold', calls: 2, holdMs: 100 } }))
+      .stages;
+    expect(stage?.counters.connected).toBe(2);
+  });
+
   it('exits 99 when a threshold fails', async () => {
     const thresholds = [parseThreshold('turnaround_p50<0.001ms')];
     expect(exitCodeOf(await load(optionsFor(await stub(echo()), { thresholds })))).toBe(99);

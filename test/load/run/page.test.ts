@@ -48,6 +48,7 @@ const report: LoadReport = {
   seconds: [second],
   stages: [stage],
   violations: [{ name: 'not-json', detail: 'a message is not JSON', count: 4 }],
+  lastWords: '',
   hangUps: 7,
   isInterrupted: true,
   lastGood: 0,

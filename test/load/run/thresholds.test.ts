@@ -16,7 +16,7 @@ function interval(lagMs = 1): GeneratorInterval {
 
 function tally(more: Partial<GeneratorInterval> = {}, lagMs = 1): Tally {
   const sum = new Tally();
-  sum.add(0, { ...interval(lagMs), cpuMs: 100, wallMs: 1_000, ...more }, true);
+  sum.add(0, { ...interval(lagMs), cpuMs: 100, wallMs: 1_000, ...more }, true, true);
   return sum;
 }
 
@@ -71,11 +71,35 @@ describe('a report', () => {
 
   it('times packets only while the calls are up', () => {
     const sum = new Tally();
-    sum.add(0, interval(), false);
+    sum.add(0, interval(), false, false);
     expect(report(sum).distributions.turnaround.count).toBe(0);
     expect(report(sum).counters.sent).toBe(1_000);
-    sum.add(0, interval(), true);
+    sum.add(0, interval(), true, true);
     expect(report(sum).distributions.turnaround.count).toBe(100);
+  });
+
+  it('times also what comes back after the calls have ended, but not the generator then', () => {
+    const sum = tally();
+    const before = report(sum);
+    sum.add(0, { ...interval(50), cpuMs: 5_000, wallMs: 1 }, false, true);
+    const after = report(sum);
+    expect(after.distributions.turnaround.count).toBe(before.distributions.turnaround.count * 2);
+    expect(after.distributions.lag).toEqual(before.distributions.lag);
+    expect(after.generator).toEqual(before.generator);
+  });
+
+  it('is void if the server says more than an echo', () => {
+    const sum = tally();
+    Object.assign(sum.counters, { returned: 1_000, surplus: 90 });
+    expect(report(sum).void).toEqual([]);
+    sum.counters.surplus = 110;
+    expect(report(sum).void).toEqual([expect.stringContaining('use --no-echo')]);
+  });
+
+  it('fails a threshold of something that was never seen', () => {
+    const unseen = judge(parseThreshold('barge_p99<300ms'), tally());
+    expect(unseen).toMatchObject({ value: null, holds: false });
+    expect(judge(parseThreshold('response_max<1s'), tally()).holds).toBe(false);
   });
 
   it('says of calls that ended otherwise than they should how many and why', () => {
