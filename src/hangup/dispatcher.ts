@@ -5,7 +5,7 @@ import type { Log } from '../log.js';
 import { Account, type TransferResult } from './account.js';
 import { FailedIntents } from './failed.js';
 import type { HangupStore, Intent } from './intent.js';
-import type { HangupOutcome, RequestOutcome } from './outcome.js';
+import { type HangupOutcome, isOver, type RequestOutcome } from './outcome.js';
 import { Pending, PendingState } from './pending.js';
 import type { PlivoClient } from './plivo-client.js';
 
@@ -332,7 +332,7 @@ export class HangupDispatcher {
     const { callId } = pending.intent;
     this.#pending.delete(callId);
     if (keptAsFailed.has(outcome)) this.#failed.keep(pending);
-    else this.store.append({ type: 'settled', callIds: [callId] });
+    else this.store.append({ type: isOver(outcome) ? 'over' : 'settled', callIds: [callId] });
     this.#tell(pending, outcome);
   }
 

@@ -35,6 +35,8 @@ export type Entry =
   | { readonly type: 'failed'; readonly failed: FailedIntent }
   /** Confirmed, dropped by an operator, or no longer wanted. */
   | { readonly type: 'settled'; readonly callIds: readonly string[] }
+  /** The same, and Plivo says that the calls are over: nothing is to be followed up after a crash. */
+  | { readonly type: 'over'; readonly callIds: readonly string[] }
   | { readonly type: 'live'; readonly call: LiveCall }
   | { readonly type: 'gone'; readonly callId: string };
 

@@ -56,7 +56,7 @@ const intent = {
 type Shape = Readonly<Record<string, string>>;
 /** By type: the member that holds the rest, if not the entry itself, and what is in it. */
 const shapes: Readonly<
-  Record<Exclude<Entry['type'], 'settled'>, { readonly in?: string; readonly has: Shape }>
+  Record<Exclude<Entry['type'], 'settled' | 'over'>, { readonly in?: string; readonly has: Shape }>
 > = {
   hangup: { in: 'intent', has: intent },
   failed: {
@@ -70,7 +70,7 @@ const shapes: Readonly<
 /** A line with a right sum may still be of another program, or of a later version. */
 function isEntry(value: unknown): value is Entry {
   if (!isObject(value) || typeof value.type !== 'string') return false;
-  if (value.type === 'settled') {
+  if (value.type === 'settled' || value.type === 'over') {
     return Array.isArray(value.callIds) && value.callIds.every(isCallId);
   }
   if (!Object.hasOwn(shapes, value.type)) return false;
@@ -107,6 +107,7 @@ export function callIdOf(entry: Entry): string {
     case 'live':
       return entry.call.callId;
     case 'settled':
+    case 'over':
       return entry.callIds[0] ?? '';
     default:
       return entry.callId;
@@ -134,9 +135,11 @@ export class JournalState {
         this.failed.set(entry.failed.callId, entry.failed);
         return;
       case 'settled':
+      case 'over':
         for (const callId of entry.callIds) {
           this.intents.delete(callId);
           this.failed.delete(callId);
+          if (entry.type === 'over') this.calls.delete(callId);
         }
         return;
       case 'live':

@@ -57,6 +57,7 @@ export class Journal implements HangupStore {
   #lines: string[] = [];
   /** Calls for the line behind them. */
   #settled: string[] = [];
+  #settledAs: 'settled' | 'over' = 'settled';
   #gatherer: NodeJS.Timeout | undefined = undefined;
   /** The write that will hold `#lines`, if one was asked for. */
   #next: Promise<void> | undefined = undefined;
@@ -122,7 +123,7 @@ export class Journal implements HangupStore {
     this.#state.apply(entry);
     // Without a file, what is kept is the truth: the next file gets it from there.
     if (this.#file === undefined || this.#isClosed) return;
-    if (entry.type === 'settled') this.#settle(entry.callIds);
+    if (entry.type === 'settled' || entry.type === 'over') this.#settle(entry);
     else {
       this.#endRun();
       this.#lines.push(lineOf(entry));
@@ -134,14 +135,16 @@ export class Journal implements HangupStore {
   }
 
   /** One line for a run of them: while a queue drains there is nothing else to write. */
-  #settle(callIds: readonly string[]): void {
+  #settle({ type, callIds }: Extract<Entry, { readonly callIds: unknown }>): void {
+    if (type !== this.#settledAs) this.#endRun();
+    this.#settledAs = type;
     this.#settled.push(...callIds);
     if (this.#settled.length >= settledInLine) this.#endRun();
   }
 
   #endRun(): void {
     if (this.#settled.length === 0) return;
-    this.#lines.push(lineOf({ type: 'settled', callIds: this.#settled }));
+    this.#lines.push(lineOf({ type: this.#settledAs, callIds: this.#settled }));
     this.#settled = [];
   }
 

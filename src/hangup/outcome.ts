@@ -29,3 +29,8 @@ export function requestOutcome(status: number): RequestOutcome {
   if (status >= 200 && status < 300) return '2xx';
   return status >= 500 ? '5xx' : '4xx';
 }
+
+/** The call is over at Plivo. */
+export function isOver(outcome: HangupOutcome): boolean {
+  return outcome === 'confirmed' || outcome === 'already-ended';
+}

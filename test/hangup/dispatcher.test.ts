@@ -23,7 +23,7 @@ describe('a hang-up', () => {
     await pass(0);
     expect(client.timesMs(startMs)).toEqual([0]);
     expect([dispatcher.pending, settled]).toEqual([0, [['a', 'confirmed']]]);
-    expect(store.lines).toEqual(['hangup a', 'settled a']);
+    expect(store.lines).toEqual(['hangup a', 'over a']);
   });
 
   it('is no promise before it is written, and then all of one turn are', async () => {
@@ -132,7 +132,7 @@ describe('a hang-up', () => {
     await pass(10_000);
     expect(settled.at(-1)).toEqual(['a', 'confirmed']);
     expect([dispatcher.pending, dispatcher.failed]).toEqual([0, 0]);
-    expect(store.lines).toEqual(['hangup a', 'failed a', 'hangup a', 'settled a']);
+    expect(store.lines).toEqual(['hangup a', 'failed a', 'hangup a', 'over a']);
   });
 
   // `end()` behind a long queue is due minutes later: the time to give up runs from there.
@@ -380,7 +380,7 @@ describe('a dispatcher', () => {
     await pass(10_000);
     expect(settled).toEqual([['a', 'confirmed']]);
     expect(client.timesMs(startMs)[0]).toBeGreaterThanOrEqual(restWindowMs);
-    expect(store.lines).toEqual(['settled a']);
+    expect(store.lines).toEqual(['over a']);
   });
 
   it('drains until nothing is pending, and answers what is left at the deadline', async () => {

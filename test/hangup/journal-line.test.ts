@@ -34,7 +34,10 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     type: fc.constant('failed' as const),
     failed: fc.record({ ...intentMembers, failedAt: time, attempts: fc.nat(), lastAnswer: text }),
   }),
-  fc.record({ type: fc.constant('settled' as const), callIds: fc.array(callId) }),
+  fc.record({
+    type: fc.constantFrom('settled' as const, 'over' as const),
+    callIds: fc.array(callId),
+  }),
   fc.record({
     type: fc.constant('live' as const),
     call: fc.record({ callId, accountId: text, route: text, startedAt: time }),

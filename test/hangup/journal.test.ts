@@ -105,11 +105,17 @@ describe('a journal', () => {
     const directory = join(newDirectory(), 'new', 'data');
     const journal = await openJournal(directory, { fsync: 'tick' });
     expect(plain(journal.recovered)).toEqual({ intents: {}, failed: {}, calls: {} });
-    for (const entry of [hangup('a'), hangup('b'), hangup('c'), live('d'), live('e')]) {
+    for (const entry of [hangup('a'), hangup('b'), hangup('c'), live('d'), live('e'), live('a')]) {
       journal.append(entry);
     }
+    for (const entry of [live('f'), hangup('f')]) journal.append(entry);
     await journal.written();
-    for (const entry of [{ type: 'settled', callIds: ['a'] }, failed('b')] as const) {
+    const settled: readonly Entry[] = [
+      { type: 'settled', callIds: ['a'] },
+      { type: 'over', callIds: ['f'] },
+      failed('b'),
+    ];
+    for (const entry of settled) {
       journal.append(entry);
     }
     journal.append({ type: 'gone', callId: 'd' });
@@ -117,7 +123,8 @@ describe('a journal', () => {
     const kept = await recoveredFrom(directory);
     expect([...kept.intents]).toEqual([['c', intentOf('c')]]);
     expect([...kept.failed.keys()]).toEqual(['b']);
-    expect([...kept.calls.keys()]).toEqual(['e']);
+    // The hang-up of a was withdrawn, its call goes on; f is over.
+    expect([...kept.calls.keys()]).toEqual(['e', 'a']);
   });
 
   it('is for its owner’s eyes only, and is one file after a start', async () => {
@@ -304,6 +311,7 @@ describe('a new file', () => {
     const entries: Entry[] = [
       ...[hangup(callId), hangup(callId), live(callId), failed(callId)],
       ...[{ type: 'settled', callIds: [callId] } as const, { type: 'gone', callId } as const],
+      { type: 'over', callIds: [callId] },
     ];
     const entry = entries[Math.floor(random() * entries.length)]!;
     journal.append(entry);
