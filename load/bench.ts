@@ -8,6 +8,7 @@ import { type BenchReport, benchRows, benchText, budgets } from './bench/report.
 import { type RoundResult, runRound } from './bench/round.js';
 import { type Contestant, contestants } from './bench/servers.js';
 import { wholeNumber } from './flags.js';
+import { paintFor } from './run/summary.js';
 
 export interface BenchOptions {
   readonly contestants: readonly Contestant[];
@@ -102,7 +103,9 @@ async function runBench(flags: BenchFlags): Promise<number> {
     onProgress: (text) => process.stderr.write(`${text}\n`),
   });
   if (json !== undefined && json !== '-') await writeFile(json, `${JSON.stringify(report)}\n`);
-  process.stdout.write(json === '-' ? `${JSON.stringify(report)}\n` : benchText(report, threads));
+  process.stdout.write(
+    json === '-' ? `${JSON.stringify(report)}\n` : benchText(report, paintFor(process.stdout)),
+  );
   const ours = report.rows.filter(({ name }) => name.startsWith('gateway'));
   return ours.every(({ lost, broken }) => lost === 0 && broken === 0) ? 0 : 1;
 }
@@ -114,7 +117,7 @@ export function benchCommand(): Command {
       'measure the gateway beside a bare uWebSockets.js server and the program one would write first, in turns and with ' +
         'the same generator; exits 1 if the gateway lost a packet or a call',
     )
-    .option('--calls <n,n,…>', 'concurrent calls', sizes, [100, 500, 1_000, 2_000])
+    .option('--calls <n,n,…>', 'concurrent calls', sizes, [100, 500, 1_000, 1_500, 2_000])
     .addOption(
       new Option('--only <name,…>', contestants.map(({ name }) => name).join(', '))
         .argParser(someOf)

@@ -10,7 +10,7 @@ import type { CallLength, LoadOptions, Profile, Target } from './run/options.js'
 import { loadPage } from './run/page.js';
 import { exitCodeOf, type LoadReport } from './run/report.js';
 import { LoadRun } from './run/run.js';
-import { loadSummary } from './run/summary.js';
+import { loadSummary, paintFor } from './run/summary.js';
 import { parseThreshold, type Threshold } from './run/thresholds.js';
 import { type StreamFormatName, streamFormatNames } from './stream-format.js';
 
@@ -201,11 +201,11 @@ async function tryFile(path: string): Promise<void> {
 }
 
 async function writeReports(report: LoadReport, { json, html }: LoadFlags): Promise<void> {
-  const isColoured = process.stdout.isTTY === true;
-  const red = (text: string): string => (isColoured ? `\x1b[31m${text}\x1b[0m` : text);
   if (html !== undefined) await writeFile(html, await loadPage(report));
   if (json !== undefined && json !== '-') await writeFile(json, `${JSON.stringify(report)}\n`);
-  process.stdout.write(json === '-' ? `${JSON.stringify(report)}\n` : loadSummary(report, red));
+  process.stdout.write(
+    json === '-' ? `${JSON.stringify(report)}\n` : loadSummary(report, paintFor(process.stdout)),
+  );
 }
 
 /** The sub-command `load`. */

@@ -11,7 +11,7 @@ import { Server } from './front/server.js';
 import { Webhooks, webhookKinds, webhookOutcomes } from './front/webhooks.js';
 import { Hangups } from './hangup/hangups.js';
 import type { LiveCall } from './hangup/intent.js';
-import { hangupOutcomes, requestOutcomes } from './hangup/outcome.js';
+import { hangupOutcomes, isOver, requestOutcomes } from './hangup/outcome.js';
 import { type Log, maskNumber } from './log.js';
 import { registerCounts } from './metrics/collect.js';
 import { Instruments } from './metrics/instruments.js';
@@ -61,7 +61,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       requested: (outcome) => instruments.hangupRequests.inc({ outcome }),
       settled: ({ callId, reason }, outcome, seconds) => {
         instruments.hangups.inc({ outcome });
-        const done = outcome === 'confirmed' || outcome === 'already-ended';
+        const done = isOver(outcome);
         if (done) instruments.hangupTime.observe(seconds);
         if (outcome === 'withdrawn' || outcome === 'dropped') return;
         front.hangupSettled(callId, reason as EndReason, done);

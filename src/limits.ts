@@ -134,5 +134,8 @@ export const upstreamBlockedMs = 10_000;
 export const upstreamQueueFrames = 50;
 /** With more than this queued for the caller nothing is read from an upstream, until half of it is left. */
 export const upstreamAheadMsMax = 20_000;
+/** Reconnects of one call, unless one of them held for so long. */
+export const upstreamReconnectsMax = 5;
+export const upstreamSteadyMs = 60_000;
 /** Messages of an upstream that mean nothing, in one call: with more it is lost. */
 export const upstreamBadMessagesMax = 20;

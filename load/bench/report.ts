@@ -1,4 +1,4 @@
-import { generatorCoresMax, generatorLagP99MsMax } from '../run/report.js';
+import type { Paint } from '../run/summary.js';
 import type { RoundResult } from './round.js';
 import { contestants } from './servers.js';
 
@@ -6,7 +6,9 @@ import { contestants } from './servers.js';
 export const budgets = {
   /** CPU per message at most so many times the floor's. */
   cpuRatio: 1.6,
+  /** At so many calls. */
   turnaroundP99Ms: 20,
+  turnaroundCalls: 1_500,
   residentKbPerCall: 20,
 } as const;
 
@@ -27,6 +29,8 @@ export interface BenchRow {
   readonly residentMb: number;
   readonly generatorCores: number;
   readonly generatorLagP99: number;
+  /** In most rounds the generator was the limit: the times are not the server's. */
+  readonly isVoid: boolean;
 }
 
 export interface BenchReport {
@@ -94,6 +98,7 @@ function rowOf(
     residentMb: middle(({ residentBytes }) => residentBytes / 2 ** 20),
     generatorCores: middle(({ report }) => report.generator.cores),
     generatorLagP99: middle(({ report }) => report.distributions.lag.p99),
+    isVoid: 2 * rounds.filter(({ report }) => report.void.length > 0).length > rounds.length,
   };
 }
 
@@ -113,13 +118,8 @@ const columns: readonly Column[] = [
   ['gen lag p99', ({ generatorLagP99 }) => generatorLagP99.toFixed(1)],
 ];
 
-/** The generator was the limit, not the server: its turnarounds are not the server's. */
-export function isVoid({ generatorCores, generatorLagP99 }: BenchRow, threads: number): boolean {
-  return generatorCores > generatorCoresMax * threads || generatorLagP99 > generatorLagP99MsMax;
-}
-
 /** The report for people. */
-export function benchText(report: BenchReport, threads: number): string {
+export function benchText(report: BenchReport, red: Paint = (text) => text): string {
   const { machine, memory, rows } = report;
   const line = (name: string, cells: readonly string[]): string =>
     `${name.padEnd(14)}${cells.map((cell) => cell.padStart(12)).join('')}`;
@@ -136,7 +136,7 @@ export function benchText(report: BenchReport, threads: number): string {
       ),
     );
     for (const row of rows.filter((one) => one.calls === calls)) {
-      const mark = isVoid(row, threads) ? '  void: the generator was the limit' : '';
+      const mark = row.isVoid ? red('  VOID: the generator was the limit') : '';
       lines.push(
         `${line(
           row.name,
@@ -168,6 +168,13 @@ function verdicts(rows: readonly BenchRow[]): string[] {
     `gateway at ${calls} calls: ${ratio.toFixed(2)} × the floor's CPU (≤ ${budgets.cpuRatio}: ${verdict(ratio <= budgets.cpuRatio)}), ` +
       `${lost} lost (0: ${verdict(lost === 0)})`,
   ];
+  const loaded = ofGateway.find((row) => row.calls === budgets.turnaroundCalls);
+  if (loaded !== undefined) {
+    const word = verdict(loaded.p99 <= budgets.turnaroundP99Ms);
+    lines.push(
+      `turnaround p99 at ${loaded.calls} calls ${loaded.p99.toFixed(1)} ms (≤ ${budgets.turnaroundP99Ms}: ${word})`,
+    );
+  }
   const [least] = ofGateway;
   if (least !== undefined && least !== most) {
     const [few, many] = [least.cpuUsPerPacket.toFixed(1), most.cpuUsPerPacket.toFixed(1)];

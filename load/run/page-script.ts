@@ -44,7 +44,7 @@ function draw(place, title, unit, x, xUnit, lines, isLog) {
     title,
     width: box.clientWidth,
     height: 260,
-    scales: { x: { time: false }, y: isLog ? { distr: 3 } : { range: (u, low, high) => [0, Math.max(1e-6, high * 1.08)] } },
+    scales: { x: { time: false }, y: isLog ? { distr: 3 } : { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
       { ...axis, label: xUnit, labelSize: 18, size: 36 },
       { ...axis, label: unit, labelSize: 18, size: 64, values: (u, ticks) => ticks.map((tick) => (tick === null ? '' : short(tick))) },

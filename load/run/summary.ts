@@ -7,6 +7,10 @@ const count = (value: number): string => value.toLocaleString('en-US');
 /** Red on a terminal, plain elsewhere. */
 export type Paint = (text: string) => string;
 
+export function paintFor({ isTTY }: { readonly isTTY?: boolean }): Paint {
+  return (text) => (isTTY === true ? `\x1b[31m${text}\x1b[0m` : text);
+}
+
 function row(name: string, { p50, p90, p99, p999, max }: Distribution): string {
   const cells = [p50, p90, p99, p999, max].map((value) => ms(value).padStart(9)).join('');
   return `  ${name.padEnd(38)}${cells}`;

@@ -161,6 +161,39 @@ describe('an application that breaks off in mid-call', () => {
   });
 });
 
+describe('what would go on for ever', () => {
+  it('is bounded: an application that always breaks off', async () => {
+    const app = await Application.open(({ socket }) => {
+      socket.on('message', () => {
+        socket.send('{"event":"clear"}');
+        setTimeout(() => socket.close(1011), 30);
+      });
+    });
+    const gateway = await gatewayTo([app.url], {}, { onUpstreamLost: 'reconnect' });
+    const client = await gateway.call();
+    const plivo = knownAtPlivo(api, client);
+    await until('the hang-up', () => plivo.hungUp === 1);
+    expect(app.calls.length).toBe(6);
+  });
+
+  it('is bounded: routes that fall back on each other', async () => {
+    const urls = await deadPort();
+    const upstreams = [{ name: 'app', protocol: 'pcm', urls }];
+    const gateway = await TestGateway.open({
+      api,
+      settings: { upstreams },
+      routes: [
+        { name: 'a', upstream: 'app', fallback: 'b' },
+        { name: 'b', upstream: 'app', fallback: 'a' },
+      ],
+    });
+    const client = await gateway.call();
+    const plivo = knownAtPlivo(api, client);
+    await until('the hang-up', () => plivo.hungUp === 1);
+    expect((await addressesOf(gateway))[0]?.events.refused).toBe(2);
+  });
+});
+
 describe('calls', () => {
   it('go to the address with the fewest, over all shards, and no address gets more than it may', async () => {
     const apps = [await Application.open(), await Application.open(), await Application.open()];

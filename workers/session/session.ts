@@ -38,6 +38,7 @@ export class Session {
   #lastWord: string | undefined;
   #deadlineMs = 0;
   readonly #transfer = new PendingTransfer();
+  readonly #visited = new Set<string>();
   #interrupted: string[] = [];
   readonly notes: SessionNotes;
   readonly #callbacks: Callbacks;
@@ -271,6 +272,9 @@ export class Session {
     const route = this.#context.routes.find((other) => other.name === name);
     const call = this.#stream?.call;
     if (this.#state !== SessionState.Live || route === undefined || call === undefined) return;
+    // Routes that fall back on each other would go on for ever.
+    if (this.#visited.has(name)) return this.fail('upstream-failed', why);
+    this.#visited.add(name).add(this.#route.name);
     this.notes.turned(`call goes on with route ${name}`, why);
     call.route = name;
     call.data = {};

@@ -10,6 +10,8 @@ import {
   upstreamPongLateMs,
   upstreamProvenMs,
   upstreamQueueFrames,
+  upstreamReconnectsMax,
+  upstreamSteadyMs,
 } from '../../src/limits.js';
 import type { UpstreamEvent } from '../../src/shard/upstream-board.js';
 import type { Address, AddressBook } from './address-book.js';
@@ -60,6 +62,8 @@ export class UpstreamLeg {
   /** It has said something, or stayed long enough: what happens now happens in mid-call. */
   #isProven = false;
   #isResumed = false;
+  /** In a row, none of which held for long. */
+  #reconnects = 0;
   #isOver = false;
   #why = 'no address is free';
   /** Audio that waits for an application that does not read, oldest first. */
@@ -182,7 +186,10 @@ export class UpstreamLeg {
     this.#count('lost');
     this.#why = detail;
     this.#letGo();
-    if (!this.#options.reconnects) return this.#fail('upstream-lost');
+    if (performance.now() - this.#openedMs > upstreamSteadyMs) this.#reconnects = 0;
+    this.#reconnects += 1;
+    const mayReturn = this.#options.reconnects && this.#reconnects <= upstreamReconnectsMax;
+    if (!mayReturn) return this.#fail('upstream-lost');
     this.#isResumed = true;
     this.connect();
   }
