@@ -3,7 +3,7 @@ import type { PlivoApi } from '../../load/plivo-api.js';
 import type { StreamClient } from '../calls/stream-client.js';
 import { knownAtPlivo, openApi, requestsFor, TestGateway } from '../calls/test-gateway.js';
 import { sleep, until } from '../calls/wait.js';
-import { Application } from './application.js';
+import { Application, silentPort } from './application.js';
 
 let api: PlivoApi;
 beforeAll(async () => {
@@ -95,6 +95,21 @@ describe('an application that speaks pcm', () => {
     expect(await call.untilEvent('end')).toEqual({ event: 'end', reason: 'app-cancel' });
     await until('its close', () => call.closed === 1000);
     await gateway.untilMetric('upstream_calls', { upstream: 'app' }, 0);
+  });
+
+  it('hears also what was said while it was being reached', async () => {
+    const app = await Application.open();
+    const silent = await silentPort();
+    const gateway = await gatewayTo(app.url, {
+      urls: [{ url: silent, weight: 1_000 }, app.url],
+      connectTimeout: '600ms',
+    });
+    const client = await gateway.call();
+    client.say(new Uint8Array(160 * 5).fill(0x20));
+    const call = await app.untilCall();
+    await until('the first words', () => call.pcmBytes === 5 * 640);
+    expect((await gateway.metrics()).value('drops_total', { reason: 'upstream-slow' })).toBe(0);
+    await client.hangUp();
   });
 
   it('that closes with 1000 is played out, and the call hung up', async () => {

@@ -66,7 +66,7 @@ export class UpstreamLeg {
   #reconnects = 0;
   #isOver = false;
   #why = 'no address is free';
-  /** Audio that waits for an application that does not read, oldest first. */
+  /** Audio that waits for the application, oldest first. */
   #waiting: Buffer[] = [];
   #pingedMs = 0;
   #pongDue = false;
@@ -147,6 +147,7 @@ export class UpstreamLeg {
     this.#blockedSinceMs = 0;
     this.#count(this.#isResumed ? 'resumed' : 'connected');
     this.#events.opened(this.#isResumed);
+    this.#sendWaiting(socket);
   }
 
   #heard(socket: WebSocket, data: RawData, isBinary: boolean): void {
@@ -211,7 +212,6 @@ export class UpstreamLeg {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#isOpen = false;
-    this.#waiting = [];
     if (this.#address !== undefined) this.#options.book.release(this.#address);
     this.#address = undefined;
     if (socket !== undefined && socket.readyState !== socket.CLOSED) socket.terminate();
@@ -221,26 +221,31 @@ export class UpstreamLeg {
     if (this.#address !== undefined) this.#options.book.count(this.#address, event);
   }
 
-  /** Audio may be dropped: the oldest, when the application does not read. `bytes` may be written over afterwards. */
+  /**
+   * Audio waits, up to a bound, for an application that is not there yet or does not read; then the oldest is dropped.
+   * `bytes` may be written over afterwards.
+   */
   audio(bytes: Buffer): void {
-    const socket = this.#socket;
-    if (socket === undefined || !this.#isOpen) return this.#events.dropped();
+    if (this.#isOver) return;
+    const socket = this.#isOpen ? this.#socket : undefined;
     const nowMs = performance.now();
-    if (this.#isBlocked(socket, nowMs)) {
-      if (nowMs - this.#blockedSinceMs > upstreamBlockedMs) {
-        this.#lost('it does not read');
-        return;
-      }
+    if (socket !== undefined && !this.#isBlocked(socket, nowMs)) {
+      this.#sendWaiting(socket);
+      socket.send(bytes, binary);
+    } else if (socket !== undefined && nowMs - this.#blockedSinceMs > upstreamBlockedMs) {
+      this.#lost('it does not read');
+    } else {
       this.#waiting.push(Buffer.from(bytes));
       if (this.#waiting.length <= upstreamQueueFrames) return;
       this.#waiting.shift();
-      return this.#events.dropped();
+      this.#events.dropped();
     }
-    if (this.#waiting.length > 0) {
-      for (const waiting of this.#waiting) socket.send(waiting, binary);
-      this.#waiting = [];
-    }
-    socket.send(bytes, binary);
+  }
+
+  #sendWaiting(socket: WebSocket): void {
+    if (this.#waiting.length === 0) return;
+    for (const waiting of this.#waiting) socket.send(waiting, binary);
+    this.#waiting = [];
   }
 
   /** Known by a pong that is late: kernel buffers swallow minutes of audio before a send says anything. */

@@ -116,7 +116,10 @@ class UpstreamCall implements LegEvents {
   }
 
   dropped(): void {
-    this.#call.drop('upstream-slow', 'caller audio that the upstream was not there to hear');
+    this.#call.drop(
+      'upstream-slow',
+      'caller audio, as the upstream does not read, or is not there',
+    );
   }
 
   ended(): void {
