@@ -183,7 +183,10 @@ export class Front implements SocketEvents, ShardRequests {
   ended(connection: Connection): void {
     this.connections.release(connection);
     if (connection.callId !== '') this.calls -= 1;
-    this.#events.ended(connection, connection.endReason!);
+    const reason = connection.endReason!;
+    // Plivo's word that all is well may come between the close and the shard's last one.
+    const isWell = reason === 'stream-dropped' && connection.endedAtPlivo;
+    this.#events.ended(connection, isWell ? 'stream-closed' : reason);
   }
 
   hangup(connection: Connection, body: HangupBody): void {

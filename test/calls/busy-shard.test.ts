@@ -1,17 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import { signatureV3 } from '../../src/plivo/signature.js';
 import { l16, type StreamClient } from './stream-client.js';
-import { TestGateway } from './test-gateway.js';
-import { until } from './wait.js';
+import { authToken, openApi, requestsFor, TestGateway } from './test-gateway.js';
+import { sleep, until } from './wait.js';
 
 /** A handler that keeps its thread for itself: what arrives meanwhile waits in the ring. */
 const handler = `
   start(call) {
     tell(call, 'start');
-    const ms = Number(call.extraHeaders.block ?? 0);
-    if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    this.block(Number(call.extraHeaders.block ?? 0));
   },
   audio(call, samples) { call.play(samples); },
-  dtmf(call, digit) { tell(call, 'dtmf', digit); },
+  dtmf(call, digit) {
+    tell(call, 'dtmf', digit);
+    if (digit === '#') this.block(1_500);
+  },
+  block(ms) {
+    if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  },
   end(call, reason) { tell(call, 'end', reason); },
 `;
 
@@ -95,4 +101,34 @@ describe.concurrent('a shard that is held up', () => {
     expect(performance.now() - fromMs).toBeLessThan(1_500);
     await served.hangUp();
   });
+
+  it('hears in time that a call is over, though its stream broke first: nothing is hung up', async () => {
+    const api = await openApi();
+    const settings = { publicUrl, hangup: { lostStreamGrace: '1s' } };
+    const gateway = await TestGateway.open({ handler, api, settings });
+    const client = await gateway.liveCall();
+    client.dtmf('#');
+    await gateway.untilTold(client, 'dtmf');
+    client.socket.terminate();
+    await sleep(300);
+    expect(await hangupWebhook(gateway, client)).toBe(200);
+    await gateway.untilMetric('connections_active', {}, 0);
+    await sleep(1_800);
+    expect(requestsFor(api, client)).toEqual([]);
+  });
 });
+
+const publicUrl = 'https://voice.example.com';
+
+async function hangupWebhook(gateway: TestGateway, { callId }: StreamClient): Promise<number> {
+  const form = { CallUUID: callId, Event: 'Hangup' };
+  const nonce = '05429567804466091622';
+  const url = `${publicUrl}/hangup`;
+  const signature = signatureV3('POST', url, Object.entries(form), nonce, authToken);
+  const answer = await fetch(`http://127.0.0.1:${gateway.gateway.port}/hangup`, {
+    method: 'POST',
+    headers: { 'X-Plivo-Signature-V3': signature, 'X-Plivo-Signature-V3-Nonce': nonce },
+    body: new URLSearchParams(form),
+  });
+  return answer.status;
+}
