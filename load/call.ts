@@ -1,3 +1,4 @@
+import { writeWav } from '../src/codec/wav.js';
 import { GatewayError } from '../src/errors.js';
 import { type CallSummary, summarize } from './call-summary.js';
 import { Caller } from './caller.js';
@@ -10,7 +11,6 @@ import {
   type StreamFormatName,
   streamFormats,
 } from './stream-format.js';
-import { writeWav } from './wav.js';
 
 export const callDefaults = {
   url: 'ws://127.0.0.1:8080/stream',

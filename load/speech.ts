@@ -1,7 +1,7 @@
+import { readWav } from '../src/codec/wav.js';
 import { resample } from './resample.js';
 import type { StreamFormat } from './stream-format.js';
 import { testSignal } from './test-signal.js';
-import { readWav } from './wav.js';
 
 /** What a caller says, at the stream's rate: a file, or without one the built-in signal. */
 export async function speechSamples(

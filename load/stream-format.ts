@@ -1,6 +1,6 @@
+import { decodeMulaw, encodeMulaw, mulawSilence } from '../src/codec/g711.js';
+import { bytesFromPcm, pcmFromBytes } from '../src/codec/wav.js';
 import { ptimeMs } from '../src/limits.js';
-import { decodeMulaw, encodeMulaw, mulawSilence } from './g711.js';
-import { bytesFromPcm, pcmFromBytes } from './wav.js';
 
 export const streamFormatNames = ['mulaw8', 'l16-8', 'l16-16'] as const;
 export type StreamFormatName = (typeof streamFormatNames)[number];

@@ -1,6 +1,6 @@
 import { AdminServer, type CallView } from './admin/server.js';
 import { workerEnvironment } from './config/environment.js';
-import type { GatewayConfig } from './config/types.js';
+import type { GatewayConfig, Privacy } from './config/types.js';
 import { drainGateway } from './drain.js';
 import type { EndReason } from './errors.js';
 import { refusals } from './front/admission.js';
@@ -16,7 +16,9 @@ import { type Log, maskNumber } from './log.js';
 import { registerCounts } from './metrics/collect.js';
 import { Instruments } from './metrics/instruments.js';
 import { ShardPool } from './pool/pool.js';
+import { type ReloadResult, Reloads, routingOf } from './reload.js';
 import { Upstreams } from './routing/upstreams.js';
+import { CallBoard } from './shard/call-board.js';
 import { StampClock } from './shard/clock.js';
 import { counterBlock } from './shard/counters.js';
 import { version } from './version.js';
@@ -28,23 +30,33 @@ export interface Gateway {
   readonly adminPort: number;
   /** Lets the calls finish, then ends; for the steps see `drain.ts`. Resolves with false if it was not clean. */
   drain(timeoutMs?: number): Promise<boolean>;
+  /** Takes routes and upstreams from the configuration as it is now. Never rejects. */
+  reload(): Promise<ReloadResult>;
   /** Ends at once. */
   destroy(): Promise<void>;
 }
 
 /**
  * Builds all parts, in the order in which the audio travels, and starts them.
+ * @param loadAgain reads the configuration anew, for a reload
  * @throws GatewayError LISTEN, PLATFORM, HANDLER_LOAD, SHARD_START
  */
-export async function openGateway(config: GatewayConfig, log: Log): Promise<Gateway> {
+export async function openGateway(
+  config: GatewayConfig,
+  log: Log,
+  loadAgain?: () => GatewayConfig,
+): Promise<Gateway> {
   const native = await loadNative();
-  const routes = config.routes;
   const callsPerShard = Math.ceil(config.limits.calls / config.shardCount);
   const values = counterBlock();
-  const upstreams = new Upstreams(config.upstreams, config.shardCount);
+  const upstreams = new Upstreams(config.shardCount, log);
+  const places = await upstreams.prepare(config.upstreams);
+  upstreams.adopt(places);
+  const callBoard = new CallBoard(config.limits.calls);
   const clock = new StampClock(performance.timeOrigin);
   const instruments = new Instruments({
-    routes: routes.map((route) => route.name),
+    routes: config.routes.map(({ name }) => name),
+    upstreams: config.upstreams.map(({ name }) => name),
     refusals,
     hangupOutcomes,
     requestOutcomes,
@@ -72,13 +84,21 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
 
   const secrets = new Set(config.accounts.map(({ credentials }) => credentials.authToken));
   const environment = workerEnvironment(secrets);
-  const pool = new ShardPool(shardOptions(config, upstreams), callsPerShard, environment, log, {
+  const { playout, privacy, limits } = config;
+  const options = {
+    routing: routingOf(0, config.routes, places),
+    upstreamBoard: upstreams.board,
+    callBoard: callBoard.memory,
+    ...{ playout, log: config.log, privacy, slots: limits.calls },
+  };
+  const pool = new ShardPool(options, callsPerShard, environment, log, {
     opened: (shard) => front.shardOpened(shard),
     lost: (shard, cause) => front.shardLost(shard, cause),
   });
+  const reloads = new Reloads(config, { upstreams, pool, hangups, instruments, log });
   const front = new Front(
     {
-      routes,
+      routing: () => reloads.current,
       slots: config.limits.calls,
       callsPerShard,
       shards: () => pool.shards,
@@ -98,6 +118,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
         if (callId === '' || front.connections.byCallId(callId) !== undefined) return;
         hangups.ended(liveCall(connection), reason);
       },
+      answerer: ({ route }, body) => instruments.answerer(route, body),
       refused: (reason) => instruments.refusals.inc({ reason }),
       hangup: ({ callId, accountId, route }, reason, inMs) => {
         hangups.dispatcher.submit({ callId, accountId, route, reason, inMs, speculative: false });
@@ -142,6 +163,10 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     },
   });
   const server = new Server(native, config, front, webhooks);
+  const reload = async (): Promise<ReloadResult> =>
+    loadAgain === undefined
+      ? { ok: false, problem: 'this gateway was started without a way to load its configuration' }
+      : reloads.reload(loadAgain);
   const admin = new AdminServer({
     metrics: async () => ({
       type: instruments.registry.contentType,
@@ -159,7 +184,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
         calls,
       })),
     }),
-    calls: () => callViews(front, config),
+    calls: () => callViews(front, callBoard, privacy),
     hangup: (callId) => front.hangupCall(callId) || hangups.endLost(callId),
     hangups: () => ({
       pending: dispatcher.pending,
@@ -169,6 +194,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
       hangups: dispatcher.list(hangupsShownMax),
     }),
     upstreams: () => upstreams.views(),
+    reload,
     retryHangups: (callId) => dispatcher.retry(callId),
     dropHangup: (callId) => dispatcher.drop(callId),
   });
@@ -176,6 +202,7 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
   const parts = { front, pool, hangups, server, admin };
   const destroy = async (): Promise<void> => {
     server.stopListening();
+    upstreams.stop();
     front.stop();
     front.closeAll('drain-deadline');
     await Promise.all([pool.destroy(), hangups.close(), admin.close()]);
@@ -186,8 +213,9 @@ export async function openGateway(config: GatewayConfig, log: Log): Promise<Gate
     const adminPort = await admin.listen(config.admin.host, config.admin.port);
     const port = await server.listen();
     hangups.lostStreams.listening();
+    upstreams.watch((upstream, changed) => pool.places(upstream, changed));
     const drain = (timeoutMs = config.drain.timeoutMs) => drainGateway(parts, timeoutMs, log);
-    return { port, adminPort, drain, destroy };
+    return { port, adminPort, drain, reload, destroy };
   } catch (thrown) {
     await destroy();
     throw thrown;
@@ -201,31 +229,22 @@ function liveCall({ callId, accountId, route, startedAt }: Connection): LiveCall
   return { callId, accountId, route, startedAt };
 }
 
-function shardOptions(config: GatewayConfig, upstreams: Upstreams) {
-  const { routes, playout, log, privacy, limits } = config;
-  return {
-    routes: routes.map(({ name, sampleRate, handler }) => ({ name, sampleRate, handler })),
-    upstreams: config.upstreams,
-    upstreamBoard: upstreams.board,
-    playout,
-    log,
-    privacy,
-    slots: limits.calls,
-  };
-}
-
-function callViews(front: Front, { privacy }: GatewayConfig): CallView[] {
+function callViews(front: Front, board: CallBoard, privacy: Privacy): CallView[] {
   return [...front.connections]
     .filter((connection) => connection.callId !== '')
     .map((connection) => ({
       callId: connection.callId,
       streamId: connection.streamId,
       route: connection.route,
+      answeredBy: connection.answeredBy,
+      upstream: connection.upstream,
+      address: connection.address,
       shard: connection.shard.index,
       from: maskNumber(connection.facts.from, privacy),
       to: maskNumber(connection.facts.to, privacy),
       startedAt: new Date(connection.startedAt).toISOString(),
       seconds: Math.round((Date.now() - connection.startedAt) / 100) / 10,
       ending: connection.endReason,
+      ...board.read(connection.slot),
     }));
 }

@@ -132,10 +132,28 @@ export const upstreamPongLateMs = 1_000;
 export const upstreamBlockedMs = 10_000;
 /** A second of audio waits for an upstream that does not read. */
 export const upstreamQueueFrames = 50;
+/** And so many other messages. */
+export const upstreamQueueControls = 100;
 /** With more than this queued for the caller nothing is read from an upstream, until half of it is left. */
 export const upstreamAheadMsMax = 20_000;
+/** The same where it speaks Plivo's protocol itself: below the 40 s that Plivo queues (protocol reference, section 3.1). */
+export const relayAheadMsMax = 30_000;
 /** Reconnects of one call, unless one of them held for so long. */
 export const upstreamReconnectsMax = 5;
 export const upstreamSteadyMs = 60_000;
 /** Messages of an upstream that mean nothing, in one call: with more it is lost. */
 export const upstreamBadMessagesMax = 20;
+/** Addresses of all upstreams together, those that a name resolves to included. */
+export const upstreamAddressesMax = 1_024;
+/** Names are resolved, and addresses checked, so often. */
+export const upstreamWatchMs = 5_000;
+/** A health check that takes longer has failed; so many in a row, and the address is unhealthy. */
+export const healthTimeoutMs = 2_000;
+export const healthFailuresMax = 2;
+/** How long a lookup service may take, and how much it may answer. */
+export const lookupTimeoutMs = 1_000;
+export const lookupBytesMax = 64 * 1024;
+/** How long the address that it names is tried. */
+export const loneConnectMs = 3_000;
+/** How long the shards may take to load new routes. */
+export const adoptTimeoutMs = 10_000;

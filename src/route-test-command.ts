@@ -2,9 +2,10 @@ import { Command, Option } from 'commander';
 import { readEnvironment } from './config/environment.js';
 import { loadConfig } from './config/load.js';
 import { configFile } from './config/schema.js';
-import { type HandlerSource, type RouteConfig, streamPaths } from './config/types.js';
+import { type RouteConfig, streamPaths } from './config/types.js';
 import { readFacts } from './front/admission.js';
 import { mismatch, type RouteFacts } from './routing/route-table.js';
+import { targetText } from './routing/target.js';
 
 /** What one route makes of a call. */
 export interface RouteVerdict {
@@ -22,7 +23,7 @@ export function explainRoutes(
 ): readonly RouteVerdict[] {
   let winner: string | undefined;
   return routes.map((route) => {
-    const named = { route: route.name, target: targetOf(route.handler) };
+    const named = { route: route.name, target: targetText(route.handler) };
     if (winner !== undefined) return { ...named, verdict: 'late', why: `after ${winner}` };
     const why = mismatch(route, facts);
     if (why !== undefined) return { ...named, verdict: 'passes', why };
@@ -32,21 +33,6 @@ export function explainRoutes(
     winner = route.name;
     return { ...named, verdict: 'takes', why: 'the first that matches' };
   });
-}
-
-function targetOf(handler: HandlerSource): string {
-  switch (handler.kind) {
-    case 'builtin':
-      return `handler ${handler.name}`;
-    case 'module':
-      return `handler ${handler.file}`;
-    case 'upstream':
-      return `upstream ${handler.name}`;
-    case 'reject':
-      return `reject: ${handler.why}`;
-    case 'redirect':
-      return `redirect ${handler.url}`;
-  }
 }
 
 interface RouteTestFlags {

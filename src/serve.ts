@@ -2,9 +2,10 @@ import { Command } from 'commander';
 import { readEnvironment } from './config/environment.js';
 import { addConfigFlags } from './config/flags.js';
 import { loadConfig } from './config/load.js';
-import type { GatewayConfig, HandlerSource, Privacy, RouteConfig } from './config/types.js';
+import type { GatewayConfig, Privacy, RouteConfig } from './config/types.js';
 import { type Gateway, openGateway } from './gateway.js';
 import { type Log, maskNumber, openLog } from './log.js';
+import { targetText } from './routing/target.js';
 import { version } from './version.js';
 
 /** `plivo-gateway serve`. */
@@ -12,10 +13,12 @@ export function serveCommand(): Command {
   const command = new Command('serve').description('run the gateway');
   addConfigFlags(command);
   return command.action(async (flags: Record<string, string>) => {
-    const config = loadConfig({ flags, environment: readEnvironment(), cwd: process.cwd() });
+    const load = () => loadConfig({ flags, environment: readEnvironment(), cwd: process.cwd() });
+    const config = load();
     const log = openLog({ ...config.log, privacy: config.privacy });
-    const gateway = await openGateway(config, log);
+    const gateway = await openGateway(config, log, load);
     announce(config, gateway, log);
+    process.on('SIGHUP', () => void gateway.reload());
     drainOnSignal(gateway, log);
   });
 }
@@ -52,22 +55,7 @@ function routeText(route: RouteConfig, privacy: Privacy): string {
   ].filter((part) => part !== '');
   const when = criteria.length === 0 ? 'every stream' : criteria.join(', ');
   const part = share === undefined ? '' : ` (${share} %)`;
-  return `${when}${part} → ${targetText(handler, sampleRate)}`;
-}
-
-function targetText(handler: HandlerSource, sampleRate: number): string {
-  switch (handler.kind) {
-    case 'builtin':
-      return `handler ${handler.name}, ${sampleRate} Hz`;
-    case 'module':
-      return `handler ${handler.file}, ${sampleRate} Hz`;
-    case 'upstream':
-      return `upstream ${handler.name}, ${sampleRate} Hz`;
-    case 'reject':
-      return `rejected: ${handler.why}`;
-    case 'redirect':
-      return `redirected to ${handler.url}`;
-  }
+  return `${when}${part} → ${targetText(handler)}, ${sampleRate} Hz`;
 }
 
 /** IPv6 addresses stand in brackets. */

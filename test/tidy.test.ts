@@ -85,7 +85,7 @@ const allowed: Readonly<
   shard: { values: ['limits', 'errors'], types: ['config/types'] },
   config: { values: ['limits', 'errors'] },
   log: { values: ['config/environment'], types: ['config/types'] },
-  routing: { values: ['shard', 'limits', 'errors'], types: ['config/types'] },
+  routing: { values: ['shard', 'limits', 'errors'], types: ['config/types', 'log'] },
   // Where a stream goes is decided at its admission: by pure functions of the two areas that know.
   front: {
     values: [
@@ -118,8 +118,11 @@ const allowed: Readonly<
   handler: { values: [], types: ['plivo', 'errors'] },
   index: { values: ['handler'], types: ['plivo', 'errors'] },
   workers: {
-    values: ['shard', 'serializer', 'codec', 'plivo', 'limits', 'errors', 'log', 'handler'],
-    types: ['config/types', 'routing'],
+    values: [
+      ...['shard', 'serializer', 'codec', 'plivo', 'limits', 'errors', 'log', 'handler'],
+      'config/types',
+    ],
+    types: ['routing'],
   },
   load: { values: ['plivo', 'codec', 'errors', 'limits', 'version'], types: ['config/types'] },
 };
@@ -236,7 +239,7 @@ describe('the tree', () => {
       ({ isOurs, target }) => !isOurs && !target.startsWith('node:'),
     );
     expect(shown(packages.filter(({ typeOnly }) => !typeOnly))).toEqual([
-      'workers/upstream/open-upstreams.ts <- ws',
+      'workers/upstream/upstream-doors.ts <- ws',
     ]);
     expect(
       shown(
@@ -348,6 +351,8 @@ describe('the tree', () => {
       sources.filter(({ path }) => !path.startsWith('load/')),
       /\.postMessage\(/,
     );
-    expect(ports.map((line) => line.split(':')[0])).toEqual(['src/shard/doorbell.ts']);
+    // Routes change a few times in the life of a gateway.
+    const places = new Set(ports.map((line) => line.split(':')[0]));
+    expect([...places]).toEqual(['src/shard/doorbell.ts', 'src/shard/routing.ts']);
   });
 });

@@ -49,7 +49,11 @@ export class Outbox {
 
   /** A message to Plivo that is not audio; false if there is no room. */
   control(slot: number, generation: number, text: string): boolean {
-    const body = encoder.encode(text);
+    return this.controlBytes(slot, generation, encoder.encode(text));
+  }
+
+  /** The same for text as bytes. */
+  controlBytes(slot: number, generation: number, body: Uint8Array): boolean {
     const sent = this.#ring.push(
       RecordKind.Control,
       slot,

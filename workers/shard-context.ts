@@ -2,9 +2,12 @@ import type { Handler } from '../src/handler.js';
 import type { Log } from '../src/log.js';
 import type { MediaScan } from '../src/serializer/media-scan.js';
 import type { Scratch } from '../src/serializer/stream-codec.js';
-import type { ShardOptions, ShardRoute } from '../src/shard/shard.js';
+import type { CallBoard } from '../src/shard/call-board.js';
+import type { ShardRoute } from '../src/shard/routing.js';
+import type { ShardOptions } from '../src/shard/shard.js';
 import type { ShardClock } from './clock.js';
 import type { Outbox } from './outbox.js';
+import type { RouteSets } from './routes.js';
 
 /** A route with its handler loaded. */
 export interface LoadedRoute extends ShardRoute {
@@ -13,7 +16,7 @@ export interface LoadedRoute extends ShardRoute {
 
 /** What all sessions of one shard share. */
 export interface ShardContext {
-  readonly routes: readonly LoadedRoute[];
+  readonly routes: RouteSets;
   readonly options: ShardOptions;
   readonly scratch: Scratch;
   readonly scan: MediaScan;
@@ -23,4 +26,5 @@ export interface ShardContext {
   /** Int32 view of the shard's memory, for the slot in hand. */
   readonly words: Int32Array;
   readonly values: Float64Array;
+  readonly calls: CallBoard;
 }

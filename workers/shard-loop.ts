@@ -92,7 +92,9 @@ export class ShardLoop {
     }
     const body = JSON.parse(this.#context.scratch.read(record.at, record.bytes)) as unknown;
     if (kind === RecordKind.Open) {
-      this.#sessions.put(new Session(this.#context, slot, generation, body as OpenBody));
+      const open = body as OpenBody;
+      const routes = this.#context.routes.get(open.revision);
+      this.#sessions.put(new Session(this.#context, routes, slot, generation, open));
       this.#countSessions();
       return;
     }

@@ -5,16 +5,18 @@ import { type Log, openLog } from '../src/log.js';
 import type { MediaFormat } from '../src/plivo/messages.js';
 import { MediaScan } from '../src/serializer/media-scan.js';
 import { Scratch, StreamCodec } from '../src/serializer/stream-codec.js';
+import { CallBoard } from '../src/shard/call-board.js';
 import { StampClock } from '../src/shard/clock.js';
 import { counter } from '../src/shard/counters.js';
 import { ShardState, words } from '../src/shard/layout.js';
+import { listenForRouting } from '../src/shard/routing.js';
 import { openShardSide, type ShardResult, type ShardStart } from '../src/shard/shard.js';
 import { ShardClock } from './clock.js';
-import { loadHandler } from './handler/load.js';
 import { Outbox } from './outbox.js';
-import type { LoadedRoute, ShardContext } from './shard-context.js';
+import { type RouteSet, RouteSets } from './routes.js';
+import type { ShardContext } from './shard-context.js';
 import { ShardLoop } from './shard-loop.js';
-import { openUpstreams } from './upstream/open-upstreams.js';
+import { doorOpener } from './upstream/upstream-doors.js';
 
 /**
  * One shard: Piscina's task that lasts as long as the thread. Imports nothing of the user's before the task begins,
@@ -23,16 +25,16 @@ import { openUpstreams } from './upstream/open-upstreams.js';
 export default async function shard(start: ShardStart): Promise<ShardResult> {
   const { options } = start;
   const log = openLog({ ...options.log, privacy: options.privacy });
-  const routes: LoadedRoute[] = [];
-  const upstreams = await openUpstreams(start);
-  for (const route of options.routes) {
-    try {
-      routes.push({ ...route, loaded: await loadHandler(route, upstreams) });
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError)) throw thrown;
-      start.port.close();
-      return { ok: false, problem: thrown.message };
-    }
+  const routes = new RouteSets(doorOpener(start), options.playout.queueMs);
+  const { routing } = options;
+  let first: RouteSet;
+  try {
+    first = await routes.adopt(routing, routing.revision);
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown;
+    start.port.close();
+    start.routingPort.close();
+    return { ok: false, problem: thrown.message };
   }
   const side = openShardSide(start);
   const { memory, layout } = start;
@@ -49,8 +51,13 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
     log,
     words: side.views.words,
     values,
+    calls: new CallBoard(options.slots, options.callBoard),
   };
-  warmUp(context.scratch, routes);
+  warmUp(context.scratch, first);
+  listenForRouting(start.routingPort, {
+    adopt: async (next, active) => warmUp(context.scratch, await routes.adopt(next, active)),
+    places: (change) => routes.places(change),
+  });
   const guard = guardStrays(log, values);
   await new Promise<void>((drained) => {
     new ShardLoop(context, side, start, drained);
@@ -60,13 +67,14 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
   guard.remove();
   side.egressBell.ring();
   start.port.close();
+  start.routingPort.close();
   return { ok: true };
 }
 
 /**
  * Designs the filters that calls will want, which takes milliseconds each: no first call then makes the others wait.
  */
-function warmUp(scratch: Scratch, routes: readonly LoadedRoute[]): void {
+function warmUp(scratch: Scratch, { routes }: RouteSet): void {
   for (const format of usualFormats) {
     for (const rate of new Set(routes.map((route) => route.sampleRate))) {
       const codec = new StreamCodec(scratch, format, rate);

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,13 +33,24 @@ export class Children {
   }
 
   /** Runs `dist/src/cli.js` with nothing of our own environment: above all no credentials. */
-  runGateway(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+  runGateway(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    settings: object = {},
+  ): Child {
     const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
     // What it keeps is nobody's next time. A Ctrl-C is for us to pass on: hence a process group of its own.
     const cwd = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
+    // JSON is YAML.
+    writeFileSync(join(cwd, 'gateway.yaml'), JSON.stringify(settings));
     const child = this.#keep(spawn(process.execPath, [cli, ...args], { cwd, env, detached: true }));
     child.process.once('exit', () => rmSync(cwd, { recursive: true, force: true }));
     return child;
+  }
+
+  /** Runs another program with nothing of our own environment. */
+  run(program: string, args: readonly string[]): Child {
+    return this.#keep(spawn(program, args, { cwd: tmpdir(), env: {} }));
   }
 
   /** Ends one and waits: softly at first, then hard. */

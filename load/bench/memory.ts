@@ -26,6 +26,7 @@ export async function memorySlope(
   for (let i = 0; i < repeats; i += 1) {
     const few = await runRound(children, gateway, undefined, { calls: from, seconds, threads });
     const many = await runRound(children, gateway, undefined, { calls: to, seconds, threads });
+    if (few === undefined || many === undefined) continue;
     slopes.push((many.residentBytes - few.residentBytes) / 1_024 / (to - from));
   }
   return { from, to, kbPerCall: median(slopes) };

@@ -4,7 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { decodeMulaw, encodeMulaw } from '../g711.js';
+import { decodeMulaw, encodeMulaw } from '../../src/codec/g711.js';
 import { PlainResampler } from '../micro/plain.js';
 
 const wireHz = 8_000;

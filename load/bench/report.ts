@@ -10,6 +10,12 @@ export const budgets = {
   turnaroundP99Ms: 20,
   turnaroundCalls: 1_500,
   residentKbPerCall: 20,
+  /** The same with an application behind the gateway, both legs together. */
+  relayCpuRatio: 3.8,
+  pipecatCpuRatio: 4.5,
+  /** More than the floor's at so many calls. */
+  addedP99Ms: 10,
+  addedCalls: 500,
 } as const;
 
 /** Medians over the rounds of one contestant at one number of calls; lost is the sum. */
@@ -145,7 +151,7 @@ export function benchText(report: BenchReport, red: Paint = (text) => text): str
       );
     }
   }
-  lines.push('', ...verdicts(rows));
+  lines.push('', ...verdicts(rows), ...upstreamVerdicts(rows));
   if (memory !== null) {
     const { from, to, kbPerCall } = memory;
     const word = verdict(kbPerCall <= budgets.residentKbPerCall);
@@ -157,6 +163,29 @@ export function benchText(report: BenchReport, red: Paint = (text) => text): str
 
 function verdict(holds: boolean): string {
   return holds ? 'holds' : 'MISSED';
+}
+
+/** Of calls that an application behind the gateway answers. */
+function upstreamVerdicts(rows: readonly BenchRow[]): string[] {
+  const lines: string[] = [];
+  for (const [name, most] of [
+    ['relay', budgets.relayCpuRatio],
+    ['pipecat', budgets.pipecatCpuRatio],
+  ] as const) {
+    for (const row of rows.filter((one) => one.name === name)) {
+      const cost = `${row.ratio.toFixed(2)} × the floor's CPU (≤ ${most}: ${verdict(row.ratio <= most)})`;
+      const floor = rows.find((one) => one.name === 'floor' && one.calls === row.calls);
+      const addedMs = row.p99 - (floor?.p99 ?? 0);
+      const isJudged = row.calls === budgets.addedCalls && floor !== undefined;
+      const word = isJudged
+        ? ` (≤ ${budgets.addedP99Ms}: ${verdict(addedMs <= budgets.addedP99Ms)})`
+        : '';
+      lines.push(
+        `${name} at ${row.calls} calls: ${cost}, p99 ${addedMs.toFixed(1)} ms above it${word}`,
+      );
+    }
+  }
+  return lines;
 }
 
 function verdicts(rows: readonly BenchRow[]): string[] {

@@ -23,14 +23,16 @@ export interface RoundOptions {
 /** New calls per second: quick, and no storm. */
 const rampPerSecond = 250;
 
-/** Starts a server of its own, loads it, and ends it. */
+/** Starts a server of its own, loads it, and ends it; undefined where it is not installed. */
 export async function runRound(
   children: Children,
   contestant: Contestant,
   certificate: Certificate | undefined,
   { calls, seconds, threads }: RoundOptions,
-): Promise<RoundResult> {
-  const { child, url } = await startServer(children, contestant, certificate);
+): Promise<RoundResult | undefined> {
+  const server = await startServer(children, contestant, certificate);
+  if (server === undefined) return undefined;
+  const { child, others, url } = server;
   const options: LoadOptions = {
     target: { kind: 'url', url },
     profile: { kind: 'hold', calls, holdMs: seconds * 1_000 },
@@ -51,7 +53,7 @@ export async function runRound(
   };
   const run = await LoadRun.start(options);
   const { stages, seconds: all } = await run.finish();
-  await children.end(child);
+  for (const one of [child, ...others]) await children.end(one);
   const [report] = stages;
   if (report === undefined) throw new Error(`no report of ${contestant.name}`);
   const bytes = all

@@ -4,8 +4,8 @@ import { argv, stdout } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Kernel } from '../../src/codec/kernel.js';
 import { Resampler } from '../../src/codec/resampler.js';
+import { readWav, writeWav } from '../../src/codec/wav.js';
 import { PlayoutModel } from '../playout-model.js';
-import { readWav, writeWav } from '../wav.js';
 
 /**
  * A model, not a recording, of what a caller hears of an application that speaks at 16 kHz: once with

@@ -1,4 +1,4 @@
-import { sampleFromMulaw } from '../g711.js';
+import { sampleFromMulaw } from '../../src/codec/g711.js';
 import type { StreamFormat } from '../stream-format.js';
 
 /** Samples up to this are silence: the noise of two codecs stays below. */

@@ -1,4 +1,4 @@
-import { decodeMulaw, encodeMulaw } from '../g711.js';
+import { decodeMulaw, encodeMulaw } from '../../src/codec/g711.js';
 import { NaiveResampler, PlainResampler } from './plain.js';
 import { mediaMessages, soundFrames, turns } from './sound.js';
 import type { Case } from './timing.js';

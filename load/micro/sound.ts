@@ -1,4 +1,4 @@
-import { encodeMulaw } from '../g711.js';
+import { encodeMulaw } from '../../src/codec/g711.js';
 
 export const frameMs = 20;
 /** A second: no two frames in a row are alike. */

@@ -1,18 +1,29 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { errorText, GatewayError } from '../errors.js';
 import type { UpstreamView } from '../routing/upstreams.js';
+import type { CallNumbers } from '../shard/call-board.js';
 
 /** One live call as the API shows it. */
 export interface CallView {
   readonly callId: string;
   readonly streamId: string;
+  /** The route that took the call, and the one whose handler speaks now: another after a fallback. */
   readonly route: string;
+  readonly answeredBy: string;
+  /** The upstream that took it, and its address without the facts of the call; empty without one. */
+  readonly upstream: string;
+  readonly address: string;
   readonly shard: number;
   readonly from: string;
   readonly to: string;
   readonly startedAt: string;
   readonly seconds: number;
   readonly ending: string | undefined;
+  readonly state: CallNumbers['state'];
+  readonly mediaIn: number;
+  readonly mediaOut: number;
+  readonly drops: number;
+  readonly queuedMs: number;
 }
 
 /** A hang-up that is not settled. */
@@ -60,6 +71,8 @@ export interface AdminSource {
   hangup(callId: string): boolean;
   hangups(): HangupsView;
   upstreams(): readonly UpstreamView[];
+  /** Takes routes and upstreams from the configuration as it is now. */
+  reload(): Promise<{ readonly ok: boolean }>;
   /** Tries failed hang-ups again, or that of one call; answers how many. */
   retryHangups(callId: string | undefined): number;
   /** Gives a hang-up up; false if there is none, or its request is under way. */
@@ -112,6 +125,7 @@ export class AdminServer {
     const path = (request.url ?? '/').split('?')[0]!;
     const method = request.method ?? 'GET';
     request.resume();
+    if (path === '/api/reload') return this.#reload(response, method);
     const item = /^\/api\/(calls|hangups)\/([^/]+)(\/retry)?$/.exec(path);
     if (item !== null) return this.#item(response, method, item);
     const page = this.#pages[path];
@@ -151,6 +165,12 @@ export class AdminServer {
     if (group === 'calls') return this.#hangup(response, callId);
     if (this.#source.dropHangup(callId)) return json(response, 200, { callId, dropped: true });
     return json(response, 404, { error: 'no such hang-up, or its request is under way', callId });
+  }
+
+  async #reload(response: ServerResponse, method: string): Promise<void> {
+    if (method !== 'POST') return notAllowed(response, 'POST');
+    const result = await this.#source.reload();
+    json(response, result.ok ? 200 : 422, result);
   }
 
   #retry(response: ServerResponse, method: string, callId: string | undefined): void {

@@ -64,9 +64,12 @@ function accountsOf(
 }
 
 function upstreamOf(upstream: ParsedConfig['upstreams'][number]): UpstreamConfig {
-  const { urls, callsPerAddress, headers, ca, connectTimeout, ...rest } = upstream;
+  const { urls, callsPerAddress, headers, ca, connectTimeout, readyTimeout, health, ...rest } =
+    upstream;
   return {
     ...rest,
+    ...(health && { health }),
+    readyMs: readyTimeout,
     addresses: urls,
     callsMax: callsPerAddress,
     headers: headers ?? {},
@@ -99,11 +102,16 @@ function routesOf({ routes, upstreams }: ParsedConfig): readonly RouteConfig[] {
 
 /** Exactly one of them is there. */
 function handlerOf(route: ParsedConfig['routes'][number]): HandlerSource {
-  const { handler, upstream, reject, redirect, onUpstreamLost, fallback, autoHangUp } = route;
-  if (upstream !== undefined) {
-    const more = { onUpstreamLost, ...(fallback && { fallback }), autoHangUp };
-    return { kind: 'upstream', name: upstream, ...more };
-  }
+  const { handler, upstream, lookup, play, reject, redirect } = route;
+  const { onUpstreamLost, fallback, autoHangUp, meanwhile } = route;
+  const policy = {
+    ...{ onUpstreamLost, autoHangUp },
+    ...(fallback && { fallback }),
+    ...(meanwhile && { meanwhile }),
+  };
+  if (upstream !== undefined) return { kind: 'upstream', name: upstream, ...policy };
+  if (lookup !== undefined) return { kind: 'lookup', url: lookup, ...policy };
+  if (play !== undefined) return { kind: 'play', file: play };
   if (reject !== undefined) return { kind: 'reject', why: reject };
   if (redirect !== undefined) return { kind: 'redirect', url: redirect };
   return handler!;
@@ -129,7 +137,8 @@ function freeName(handler: HandlerSource, taken: Set<string | undefined>): strin
 function baseName(handler: HandlerSource): string {
   if (handler.kind === 'builtin') return handler.name;
   if (handler.kind === 'upstream') return handler.name;
-  return handler.kind === 'module' ? basename(handler.file, extname(handler.file)) : handler.kind;
+  const isFile = handler.kind === 'module' || handler.kind === 'play';
+  return isFile ? basename(handler.file, extname(handler.file)) : handler.kind;
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -20,6 +20,7 @@ import { noted, optional, section, setting } from './notes.js';
 import {
   balances,
   callDirections,
+  discoveries,
   lostStreamPolicies,
   streamPaths,
   upstreamLostPolicies,
@@ -70,20 +71,30 @@ export const route = (directory: string) =>
     }),
     handler: optional(handler(directory), {
       description: 'Who answers: `echo`, `ivr`, or a .js or .mjs file, relative to this file',
-      defaultText: 'this, upstream, reject or redirect',
+      defaultText: 'this or another target',
     }),
     upstream: optional(shortName(), {
       description: 'Who answers: an application behind the gateway, a name under `upstreams`',
+    }),
+    lookup: optional(documentUrl(), {
+      description: 'Who answers: what the service at this URL says; see docs/upstreams.md',
     }),
     onUpstreamLost: setting(choice(upstreamLostPolicies), 'fallback', {
       description: 'When the upstream breaks off: `fallback`, `reconnect`, or `hangup`',
     }),
     fallback: optional(shortName(), {
-      description: 'Route that goes on when the upstream fails; of the same sample rate',
+      description: 'Route that goes on when the upstream or the lookup fails',
       defaultText: 'none: hang up',
     }),
     autoHangUp: setting(z.boolean({ error: 'true or false' }), true, {
       description: 'Hang up when the upstream closes; `false` for one that does so itself',
+    }),
+    meanwhile: optional(readableFile(directory, 'a WAV file'), {
+      description: 'WAV that callers hear until the upstream speaks, again and again',
+      defaultText: 'silence',
+    }),
+    play: optional(readableFile(directory, 'a WAV file'), {
+      description: 'Nobody answers: the caller hears this WAV, and is hung up',
     }),
     reject: optional(
       textLike(/^[\x20-\x7e]{1,100}$/, 'a reason for the log, of up to 100 plain characters'),
@@ -112,12 +123,19 @@ export const upstream = (surroundings: Surroundings) =>
       defaultText: 'required',
     }),
     protocol: noted(choice(upstreamProtocols), {
-      description: '`pipecat`: a bot with ProtobufFrameSerializer; `pcm`: see docs/upstreams.md',
+      description: '`plivo`, `pipecat` or `pcm`; see docs/upstreams.md',
       defaultText: 'required',
     }),
     urls: noted(upstreamAddresses(), {
       description: 'Its addresses, ws or wss, each with `{call}`, `{from}` and so on where needed',
       defaultText: 'required',
+    }),
+    discover: setting(choice(discoveries), 'list', {
+      description: '`dns`: each address is all that its name resolves to, asked every 5 s',
+    }),
+    health: optional(textLike(/^(connect|\/[\x21-\x7e]*)$/, 'connect, or a path as in /health'), {
+      description: 'Checks each address every 5 s: `connect`, or the path of an HTTP GET',
+      defaultText: 'none',
     }),
     balance: setting(choice(balances), 'least-calls', {
       description: 'Who gets a call: `least-calls`, `weighted`, or `caller` (the same for each)',
@@ -139,6 +157,9 @@ export const upstream = (surroundings: Surroundings) =>
     }),
     connectTimeout: setting(duration(100, 60_000, '3s'), '3s', {
       description: 'How long addresses are tried for one call',
+    }),
+    readyTimeout: setting(duration(0, 60_000, '10s'), '0s', {
+      description: 'How long the first audio may take before another address is tried; 0s is ever',
     }),
   });
 

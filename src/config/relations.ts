@@ -56,7 +56,7 @@ function nameProblems(
   return problems;
 }
 
-const targets = ['handler', 'upstream', 'reject', 'redirect'] as const;
+const targets = ['handler', 'upstream', 'lookup', 'play', 'reject', 'redirect'] as const;
 
 /** A route leads to one place. */
 function targetProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
@@ -127,8 +127,6 @@ export function upstreamProblems(
   const wrong = (path: Path, text: string) => {
     problems.push({ path, text, origin: originOf(path) });
   };
-  const rateOf = (route: ParsedConfig['routes'][number]) =>
-    upstreams.find(({ name }) => name === route.upstream)?.sampleRate ?? route.sampleRate;
   for (const [index, route] of routes.entries()) {
     const { upstream, fallback } = route;
     if (upstream !== undefined && !upstreams.some(({ name }) => name === upstream)) {
@@ -138,12 +136,8 @@ export function upstreamProblems(
     }
     if (fallback === undefined) continue;
     const path = ['routes', index, 'fallback'];
-    const other = routes.find(({ name }) => name === fallback);
-    if (other === undefined || other === route) {
+    if (!routes.some((other) => other !== route && other.name === fallback)) {
       wrong(path, `found "${fallback}", expected the name of another route`);
-    } else if (rateOf(other) !== rateOf(route)) {
-      const rates = `${rateOf(other)} Hz, and this one ${rateOf(route)}`;
-      wrong(path, `route "${fallback}" has ${rates}; give both the same sampleRate`);
     }
   }
   return problems;

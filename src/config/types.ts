@@ -26,21 +26,31 @@ export type HandlerSource =
   | { readonly kind: 'reject'; readonly why: string }
   /** They go on with the answer document at this URL. */
   | { readonly kind: 'redirect'; readonly url: string }
-  /** An application behind the gateway, reached over a WebSocket of its own for each call. */
-  | {
-      readonly kind: 'upstream';
-      /** One of the configuration's upstreams. */
-      readonly name: string;
-      readonly onUpstreamLost: UpstreamLostPolicy;
-      /** Name of the route that goes on when it fails; it has the same rate. */
-      readonly fallback?: string;
-      /** False: a call is left, and not hung up, when the application closes. */
-      readonly autoHangUp: boolean;
-    };
+  /** Nobody: they hear a recording, and are hung up. `file` is an absolute path. */
+  | { readonly kind: 'play'; readonly file: string }
+  /** An application behind the gateway: one of the configuration's upstreams. */
+  | ({ readonly kind: 'upstream'; readonly name: string } & UpstreamPolicy)
+  /** An application that a service at this URL names. */
+  | ({ readonly kind: 'lookup'; readonly url: string } & UpstreamPolicy);
+
+/** What a route says of calls that an application answers. */
+export interface UpstreamPolicy {
+  readonly onUpstreamLost: UpstreamLostPolicy;
+  /** Name of the route that goes on when it fails. */
+  readonly fallback?: string;
+  /** False: a call is left, and not hung up, when the application closes. */
+  readonly autoHangUp: boolean;
+  /** Absolute path of a recording for those who wait. */
+  readonly meanwhile?: string;
+}
 
 /** How an upstream is spoken to. */
-export const upstreamProtocols = ['pipecat', 'pcm'] as const;
+export const upstreamProtocols = ['plivo', 'pipecat', 'pcm'] as const;
 export type UpstreamProtocol = (typeof upstreamProtocols)[number];
+
+/** Where addresses come from: they are those of the list, or what its names resolve to. */
+export const discoveries = ['list', 'dns'] as const;
+export type Discovery = (typeof discoveries)[number];
 
 export const balances = ['least-calls', 'weighted', 'caller'] as const;
 export type Balance = (typeof balances)[number];
@@ -55,6 +65,7 @@ export interface UpstreamConfig {
   readonly protocol: UpstreamProtocol;
   /** URLs with the names of call facts in braces. */
   readonly addresses: readonly { readonly url: string; readonly weight: number }[];
+  readonly discover: Discovery;
   readonly balance: Balance;
   /** At one address; 0: no bound. */
   readonly callsMax: number;
@@ -65,6 +76,10 @@ export interface UpstreamConfig {
   readonly caFile?: string;
   /** For all addresses that are tried for one call. */
   readonly connectMs: number;
+  /** For the first audio of one that took the call; 0: no bound. */
+  readonly readyMs: number;
+  /** How it is looked after: by a TCP connection, or by GET of a path. Absent: not at all. */
+  readonly health?: string;
 }
 
 /** Who began a call, as the stream URL's query says. */

@@ -26,6 +26,11 @@ export class Connection {
   callId = '';
   streamId = '';
   accountId = '';
+  /** Name of the route whose handler speaks with the caller now. */
+  answeredBy: string;
+  /** Name of the upstream that took the call, and its address; empty without one. */
+  upstream = '';
+  address = '';
   /** The `start` message as it came: what another worker would need to take the call over. */
   startMessage = '';
   startedAt = 0;
@@ -50,6 +55,7 @@ export class Connection {
     this.generation = generation;
     this.shard = shard;
     this.route = route;
+    this.answeredBy = route;
     this.facts = facts;
   }
 

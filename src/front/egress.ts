@@ -2,6 +2,7 @@ import { bufferedBytesMax, recordsPerBatchMax } from '../limits.js';
 import { elapsedUs, type StampClock } from '../shard/clock.js';
 import { counter, drop, histogram, observe } from '../shard/counters.js';
 import {
+  type AnswererBody,
   type EndBody,
   type HangupBody,
   RecordKind,
@@ -17,6 +18,7 @@ export interface ShardRequests {
   hangup(connection: Connection, body: HangupBody): void;
   close(connection: Connection, body: EndBody): void;
   transfer(connection: Connection, body: TransferBody): void;
+  answerer(connection: Connection, body: AnswererBody): void;
   /** The session is over; after it comes nothing more for this connection. */
   ended(connection: Connection): void;
   /** The socket could not take a control message: the connection must end. */
@@ -114,6 +116,8 @@ export class Egress {
         return this.#requests.close(connection, body as EndBody);
       case RecordKind.Transfer:
         return this.#requests.transfer(connection, body as TransferBody);
+      case RecordKind.Answerer:
+        return this.#requests.answerer(connection, body as AnswererBody);
       case RecordKind.Ended:
         return this.#requests.ended(connection);
     }

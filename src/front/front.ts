@@ -13,6 +13,7 @@ import { place } from '../pool/placement.js';
 import type { StampClock } from '../shard/clock.js';
 import { Waiter } from '../shard/doorbell.js';
 import {
+  type AnswererBody,
   type EndBody,
   type HangupBody,
   RecordKind,
@@ -36,6 +37,8 @@ export interface FrontEvents {
   refused(reason: Refusal): void;
   /** End the call at Plivo, in `inMs` at the latest. */
   hangup(connection: Connection, reason: EndReason, inMs: number): void;
+  /** An application took the call, spoke, or another route went on with it. */
+  answerer(connection: Connection, body: AnswererBody): void;
   /** Never rejects. */
   transfer(
     connection: Connection,
@@ -44,7 +47,8 @@ export interface FrontEvents {
 }
 
 export interface FrontOptions {
-  readonly routes: readonly RouteConfig[];
+  /** Where calls go now. */
+  readonly routing: () => { readonly revision: number; readonly routes: readonly RouteConfig[] };
   readonly slots: number;
   readonly callsPerShard: number;
   readonly shards: () => readonly Shard[];
@@ -80,8 +84,8 @@ export class Front implements SocketEvents, ShardRequests {
   // ---- sockets -------------------------------------------------------------------------------------------------
 
   admit(path: string, query: string): Admission {
-    const { routes, shards, callsPerShard } = this.#options;
-    const admission = admit(path, query, routes, {
+    const { routing, shards, callsPerShard } = this.#options;
+    const admission = admit(path, query, routing().routes, {
       draining: this.draining,
       full: this.connections.full,
       shardReady: place(shards(), callsPerShard) !== undefined,
@@ -91,16 +95,16 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   connect({ route, facts }: Extract<Admission, { admitted: true }>): Connection | undefined {
-    const { routes, shards, callsPerShard } = this.#options;
+    const { routing, shards, callsPerShard } = this.#options;
+    const { revision, routes } = routing();
     const shard = place(shards(), callsPerShard);
     if (shard === undefined) return undefined;
     const connection = this.connections.open(shard, routes[route]!.name, facts);
-    if (this.#ingress.life(connection, RecordKind.Open, { route, facts })) return connection;
+    if (this.#ingress.life(connection, RecordKind.Open, { revision, route, facts }))
+      return connection;
     this.connections.release(connection);
     return undefined;
   }
-
-  opened(_connection: Connection): void {}
 
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
     if (message.byteLength > messageBytesMax) this.#end(connection, 'message-too-large');
@@ -220,6 +224,15 @@ export class Front implements SocketEvents, ShardRequests {
       this.#ingress.lifeSurely(connection, RecordKind.Transferred, result);
       if (result.ok) this.#end(connection, 'app-transfer');
     });
+  }
+
+  answerer(connection: Connection, body: AnswererBody): void {
+    if (body.what === 'moved') connection.answeredBy = body.route;
+    else if (body.url !== undefined) {
+      connection.upstream = body.upstream;
+      connection.address = body.url;
+    }
+    this.#events.answerer(connection, body);
   }
 
   stuck(connection: Connection): void {

@@ -29,7 +29,6 @@ export interface SocketEvents {
   admit(path: string, query: string): Admission;
   /** Makes the connection of an admitted upgrade; undefined if that turned out impossible. */
   connect(admission: Extract<Admission, { admitted: true }>): Connection | undefined;
-  opened(connection: Connection): void;
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void;
   writable(connection: Connection): void;
   pong(connection: Connection): void;
@@ -139,9 +138,7 @@ export class Server {
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#upgrade(path, response, request, context),
       open: (socket) => {
-        const { connection } = socket.getUserData();
-        connection.socket = socket;
-        this.#events.opened(connection);
+        socket.getUserData().connection.socket = socket;
       },
       message: (socket, message, isBinary) => {
         this.#events.message(socket.getUserData().connection, message, isBinary);

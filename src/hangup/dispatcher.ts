@@ -3,6 +3,7 @@ import { errorText } from '../errors.js';
 import { hangupPendingMax } from '../limits.js';
 import type { Log } from '../log.js';
 import { Account, type TransferResult } from './account.js';
+import { AccountChoice } from './account-choice.js';
 import { FailedIntents } from './failed.js';
 import type { HangupStore, Intent } from './intent.js';
 import { type HangupOutcome, isOver, type RequestOutcome } from './outcome.js';
@@ -60,7 +61,7 @@ const keptAsFailed: ReadonlySet<HangupOutcome> = new Set(['gave-up', 'refused', 
 export class HangupDispatcher {
   readonly accounts: readonly Account[];
   readonly store: HangupStore;
-  readonly #accountOfRoute = new Map<string, Account>();
+  readonly choice: AccountChoice;
   readonly #log: Log;
   readonly #events: HangupEvents;
   readonly #tickMs: number;
@@ -83,10 +84,8 @@ export class HangupDispatcher {
     const accountOf = ({ config, client }: HangupParts['accounts'][number]) =>
       new Account(config, client, settings, told, log);
     this.accounts = accounts.map(accountOf);
-    for (const { name, account } of routes) {
-      const named = this.accounts.find((other) => other.name === account);
-      if (named !== undefined) this.#accountOfRoute.set(name, named);
-    }
+    this.choice = new AccountChoice(this.accounts);
+    this.choice.adopt(routes);
   }
 
   /** Intents not yet settled. */
@@ -187,19 +186,11 @@ export class HangupDispatcher {
   }
 
   #place(pending: Pending): void {
-    const account = this.#accountOf(pending.intent);
+    const account = this.choice.of(pending.intent);
     if (account !== undefined) return account.add(pending);
     const { accountId } = pending.intent;
     pending.lastAnswer = `no account of this gateway has the Auth ID ${JSON.stringify(accountId)}`;
     this.#settle(pending, 'no-account');
-  }
-
-  /** The wrong one would answer 404, as for a call that is over. */
-  #accountOf({ route, accountId }: Pick<Intent, 'route' | 'accountId'>): Account | undefined {
-    const ofRoute = this.#accountOfRoute.get(route);
-    if (ofRoute !== undefined) return ofRoute;
-    if (this.accounts.length === 1) return this.accounts[0];
-    return this.accounts.find(({ authId }) => authId === accountId);
   }
 
   #pump(): void {
@@ -218,7 +209,7 @@ export class HangupDispatcher {
     call: Pick<Intent, 'callId' | 'route' | 'accountId'>,
     url: string,
   ): Promise<TransferResult> {
-    const account = this.#accountOf(call);
+    const account = this.choice.of(call);
     if (account === undefined) return { ok: false, detail: 'no credentials for this call' };
     return account.transfer(call.callId, url, this.#tickMs);
   }
@@ -267,7 +258,7 @@ export class HangupDispatcher {
     return {
       callId,
       state,
-      account: this.#accountOf(intent)?.name ?? '',
+      account: this.choice.of(intent)?.name ?? '',
       reason,
       speculative,
       requestedAt: new Date(requestedAt).toISOString(),

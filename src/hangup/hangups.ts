@@ -24,6 +24,8 @@ export class Hangups {
   readonly lostStreams: LostStreams;
   readonly #store: HangupStore;
   readonly #lock: DataLock | undefined;
+  /** Routes whose lost calls are left alone. */
+  readonly #leaves = new Set<string>();
 
   private constructor(
     config: GatewayConfig,
@@ -49,15 +51,13 @@ export class Hangups {
       log,
       events,
     });
-    const leaves = new Set(
-      routes.filter(({ onStreamLost }) => onStreamLost === 'leave').map(({ name }) => name),
-    );
+    this.adopt(routes);
     this.lostStreams = new LostStreams({
       store,
       graceMs: settings.lostStreamGraceMs,
       log,
       liveCalls: () => events.liveCalls(),
-      hangsUp: (route) => !leaves.has(route),
+      hangsUp: (route) => !this.#leaves.has(route),
       unclaimed: ({ callId, accountId, route }) => {
         log.warn({ callId, route }, 'lost stream did not come back: hanging up');
         const reason: EndReason = 'stream-dropped';
@@ -88,6 +88,15 @@ export class Hangups {
       await lock.release();
       throw thrown;
     }
+  }
+
+  /** These routes take calls from now on; those of live calls stay known. */
+  adopt(routes: GatewayConfig['routes']): void {
+    for (const { name, onStreamLost } of routes) {
+      if (onStreamLost === 'leave') this.#leaves.add(name);
+      else this.#leaves.delete(name);
+    }
+    this.dispatcher.choice.adopt(routes);
   }
 
   get degraded(): string | undefined {

@@ -9,6 +9,8 @@ import {
   dropReasons,
   type HistogramName,
   latencyBoundsUs,
+  lookup,
+  lookupOutcomes,
   readHistogram,
 } from '../shard/counters.js';
 import type { Shard } from '../shard/shard.js';
@@ -117,6 +119,13 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
     const values = sum();
     return dropReasons.map((reason) => ({ labels: { reason }, value: values[drop[reason]]! }));
   });
+  add('counter', 'lookups_total', 'Lookup services asked about a call, by outcome', () => {
+    const values = sum();
+    return lookupOutcomes.map((outcome) => ({
+      labels: { outcome },
+      value: values[lookup[outcome]]!,
+    }));
+  });
   for (const [name, help, histogram] of histograms) {
     add('histogram', name, help, () => histogramSamples(`plivo_gateway_${name}`, sum(), histogram));
   }
@@ -141,8 +150,7 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
       value: windowLeft,
     })),
   );
-  // Without any there would be types without samples.
-  if (sources.upstreams().length > 0) registerUpstreams(add, sources.upstreams);
+  registerUpstreams(add, sources.upstreams);
   add('gauge', 'draining', '1 while the gateway drains', () => one(gauges.draining() ? 1 : 0));
   add('counter', 'shard_restarts_total', 'Shards replaced after their thread died', () =>
     one(gauges.shardRestarts()),
@@ -182,21 +190,34 @@ function registerUpstreams(add: Add, views: CountSources['upstreams']): void {
     'Calls connected to an upstream, or on the way to it',
     ofEach((upstream) => count(upstream, ({ calls }) => calls)),
   );
-  add(
-    'gauge',
-    'upstream_addresses_ejected',
-    'Addresses that are left alone after failures in a row',
-    ofEach((upstream) => count(upstream, ({ state }) => (state === 'ejected' ? 1 : 0))),
-  );
-  add('counter', 'upstream_events_total', 'Connections to upstreams, by what became of them', () =>
-    views().flatMap((upstream) =>
-      upstreamEvents.map((event) => ({
-        labels: { upstream: upstream.name, event },
-        value: count(upstream, ({ events }) => events[event]),
+  add('gauge', 'upstream_addresses', 'Addresses of an upstream, by state', () =>
+    views().flatMap(({ name, addresses }) =>
+      addressStates.map((state) => ({
+        labels: { upstream: name, state },
+        value: addresses.filter((address) => address.state === state).length,
       })),
     ),
   );
+  add('counter', 'upstream_events_total', 'Connections to upstreams, by what became of them', () =>
+    views().flatMap(({ name, totals }) =>
+      upstreamEvents.map((event) => ({
+        labels: { upstream: name, event },
+        value: totals.events[event],
+      })),
+    ),
+  );
+  add('counter', 'upstream_dropped_total', 'Messages that an upstream did not take in time', () =>
+    views().map(({ name, totals }) => ({ labels: { upstream: name }, value: totals.dropped })),
+  );
+  add('counter', 'upstream_bytes_total', 'Payload of messages to upstreams and from them', () =>
+    views().flatMap(({ name, totals }) => [
+      { labels: { upstream: name, direction: 'sent' }, value: totals.bytesSent },
+      { labels: { upstream: name, direction: 'received' }, value: totals.bytesReceived },
+    ]),
+  );
 }
+
+const addressStates: readonly AddressView['state'][] = ['up', 'ejected', 'unhealthy', 'leaving'];
 
 function histogramSamples(name: string, values: Float64Array, which: HistogramName): Sample[] {
   const { buckets, sumUs } = readHistogram(values, which);

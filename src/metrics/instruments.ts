@@ -1,9 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type EndReason, endReasonNames, endReasons } from '../errors.js';
+import type { AnswererBody } from '../shard/record.js';
 
 /** The closed lists that labels come from. */
 export interface LabelNames {
   readonly routes: readonly string[];
+  readonly upstreams: readonly string[];
   readonly refusals: readonly string[];
   readonly hangupOutcomes: readonly string[];
   readonly requestOutcomes: readonly string[];
@@ -24,6 +26,10 @@ export class Instruments {
   readonly hangupTime: Histogram;
   readonly webhooks: Counter<'kind' | 'outcome'>;
   readonly transfers: Counter<'outcome'>;
+  readonly fallbacks: Counter<'route'>;
+  readonly upstreamConnect: Histogram<'upstream'>;
+  readonly upstreamFirstAudio: Histogram<'upstream'>;
+  readonly reloads: Counter<'outcome'>;
 
   constructor(names: LabelNames) {
     const registers = [this.registry];
@@ -82,6 +88,32 @@ export class Instruments {
       labelNames: ['outcome'],
       registers,
     });
+    this.fallbacks = new Counter({
+      name: 'plivo_gateway_route_fallbacks_total',
+      help: 'Calls of a route that went on with its fallback',
+      labelNames: ['route'],
+      registers,
+    });
+    this.upstreamConnect = new Histogram({
+      name: 'plivo_gateway_upstream_connect_seconds',
+      help: 'Time until an application took the call, over all addresses tried',
+      labelNames: ['upstream'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 10],
+      registers,
+    });
+    this.upstreamFirstAudio = new Histogram({
+      name: 'plivo_gateway_upstream_first_audio_seconds',
+      help: 'Time from then until its first audio',
+      labelNames: ['upstream'],
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30],
+      registers,
+    });
+    this.reloads = new Counter({
+      name: 'plivo_gateway_reloads_total',
+      help: 'Configuration reloads, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    });
     new Gauge({
       name: 'plivo_gateway_build_info',
       help: 'Always 1; the version is in the label',
@@ -97,15 +129,40 @@ export class Instruments {
     else this.unstarted.inc({ reason });
   }
 
-  /** Every series exists from the start, so that a first event is a step from 0 and not a new series. */
-  #zero(names: LabelNames): void {
-    const { routes, refusals, hangupOutcomes, requestOutcomes, webhookKinds } = names;
+  /** Series of routes exist from when the routes do. */
+  knowRoutes(routes: readonly string[]): void {
     for (const route of routes) {
       this.callsStarted.inc({ route }, 0);
+      this.fallbacks.inc({ route }, 0);
       for (const reason of endReasonNames) {
         this.callsEnded.inc({ route, reason, fault: endReasons[reason] }, 0);
       }
     }
+  }
+
+  knowUpstreams(upstreams: readonly string[]): void {
+    for (const upstream of upstreams) {
+      this.upstreamConnect.zero({ upstream });
+      this.upstreamFirstAudio.zero({ upstream });
+    }
+  }
+
+  /** What became of a call that an application is to answer. */
+  answerer(route: string, body: AnswererBody): void {
+    if (body.what === 'moved') this.fallbacks.inc({ route });
+    else {
+      const { upstream, what, ms } = body;
+      const time = what === 'reached' ? this.upstreamConnect : this.upstreamFirstAudio;
+      time.observe({ upstream }, ms / 1_000);
+    }
+  }
+
+  /** Every series exists from the start, so that a first event is a step from 0 and not a new series. */
+  #zero(names: LabelNames): void {
+    const { routes, refusals, hangupOutcomes, requestOutcomes, webhookKinds } = names;
+    this.knowRoutes(routes);
+    this.knowUpstreams(names.upstreams);
+    for (const outcome of ['ok', 'failed']) this.reloads.inc({ outcome }, 0);
     for (const reason of endReasonNames) this.unstarted.inc({ reason }, 0);
     for (const reason of refusals) this.refusals.inc({ reason }, 0);
     for (const outcome of hangupOutcomes) this.hangups.inc({ outcome }, 0);

@@ -1,10 +1,17 @@
 import { createRequire } from 'node:module';
 import { Piscina } from 'piscina';
 import { errorText, GatewayError } from '../errors.js';
-import { restartDelayMsMax, shardReadyTimeoutMs, startingMax, workerHeapMbMax } from '../limits.js';
+import {
+  adoptTimeoutMs,
+  restartDelayMsMax,
+  shardReadyTimeoutMs,
+  startingMax,
+  workerHeapMbMax,
+} from '../limits.js';
 import type { Log } from '../log.js';
 import { addCounters, counterBlock } from '../shard/counters.js';
 import { RecordKind } from '../shard/record.js';
+import type { AddressPlace, Routing } from '../shard/routing.js';
 import { Shard, type ShardOptions, type ShardResult } from '../shard/shard.js';
 
 export interface PoolEvents {
@@ -25,7 +32,7 @@ const noBody = new Uint8Array(0);
 
 /** Piscina with one long task per shard; replaces a shard whose task ends before its time. */
 export class ShardPool {
-  readonly #options: ShardOptions;
+  #options: ShardOptions;
   readonly #callsPerShard: number;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #log: Log;
@@ -74,6 +81,36 @@ export class ShardPool {
     for (const running of this.#running) this.#opened(running);
   }
 
+  /**
+   * Loads routes in every shard, those that are being started included; calls of the old ones keep theirs.
+   * @returns what is wrong with them, or undefined once all shards have them
+   */
+  async adopt(routing: Routing): Promise<string | undefined> {
+    const active = this.#options.routing.revision;
+    const asked = new Set<Shard>();
+    for (;;) {
+      const left = this.shards.filter((shard) => !asked.has(shard));
+      if (left.length === 0) break;
+      for (const shard of left) asked.add(shard);
+      const answers = left.map((shard) => shard.routing.adopt(routing, active, adoptTimeoutMs));
+      const problem = (await Promise.all(answers)).find((answer) => answer !== undefined);
+      if (problem !== undefined) return problem;
+    }
+    this.#options = { ...this.#options, routing };
+    return undefined;
+  }
+
+  /** The addresses of an upstream have changed. */
+  places(upstream: string, places: readonly AddressPlace[]): void {
+    const { routing } = this.#options;
+    const upstreams = routing.upstreams.map((one) =>
+      one.name === upstream ? { ...one, places } : one,
+    );
+    this.#options = { ...this.#options, routing: { ...routing, upstreams } };
+    for (const { routing: port } of this.shards)
+      port.places({ revision: routing.revision, upstream, places });
+  }
+
   /** Lets every shard return once its last session has ended, then ends the threads. */
   async drain(deadlineMs: number): Promise<void> {
     this.#closing = true;
@@ -112,7 +149,7 @@ export class ShardPool {
     const shard = new Shard(index, incarnation, this.#callsPerShard);
     const abort = new AbortController();
     const done = this.#pools.at(-1)!.run(shard.start(this.#options), {
-      transferList: [shard.workerPort],
+      transferList: [...shard.workerPorts],
       signal: abort.signal,
     }) as Promise<ShardResult>;
     done.catch(() => {});
@@ -145,6 +182,15 @@ export class ShardPool {
     throw new GatewayError('SHARD_START', `shard ${shard.index} ended before it was ready: ${why}`);
   }
 
+  /** Routes may have changed while a shard was started with older ones. */
+  async #catchUp(shard: Shard, started: Routing): Promise<void> {
+    for (let known = started; known !== this.#options.routing; ) {
+      known = this.#options.routing;
+      const problem = await shard.routing.adopt(known, known.revision, adoptTimeoutMs);
+      if (problem !== undefined) throw new GatewayError('HANDLER_LOAD', problem);
+    }
+  }
+
   #opened(running: Running): void {
     this.#events.opened(running.shard);
     running.done.then(
@@ -170,9 +216,11 @@ export class ShardPool {
   /** A shard that cannot be replaced at once is tried again, less and less often. */
   async #replace(index: number, incarnation: number, attempt: number): Promise<void> {
     if (this.#closing) return;
+    const { routing } = this.#options;
     const running = this.#run(index, incarnation);
     try {
       await this.#whenReady(running);
+      await this.#catchUp(running.shard, routing);
     } catch (thrown) {
       running.shard.close();
       if (this.#closing) return;

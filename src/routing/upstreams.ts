@@ -1,13 +1,25 @@
 import type { UpstreamConfig } from '../config/types.js';
+import { errorText } from '../errors.js';
+import { healthFailuresMax, upstreamAddressesMax, upstreamWatchMs } from '../limits.js';
+import type { Log } from '../log.js';
+import type { AddressPlace, ShardUpstream } from '../shard/routing.js';
 import { UpstreamBoard, type UpstreamEvent, upstreamEvents } from '../shard/upstream-board.js';
+import { AddressRegistry, type Totals } from './address-registry.js';
+import { isHealthy } from './health-check.js';
+import { endpointOf, type Resolve, resolveHost } from './resolve.js';
 
 /** One address of an upstream as the API and the metrics show it. */
 export interface AddressView {
   readonly url: string;
-  /** `ejected`: it failed several times in a row, and is left alone for a while. */
-  readonly state: 'up' | 'ejected';
+  /** What its name resolved to, where the gateway resolves it. */
+  readonly ip: string | undefined;
+  /**
+   * `ejected`: it failed several times in a row, and is left alone for a while; `unhealthy`: its health check fails;
+   * `leaving`: it takes no more calls, as it is in the configuration or in DNS no longer.
+   */
+  readonly state: 'up' | 'ejected' | 'unhealthy' | 'leaving';
   readonly calls: number;
-  /** Since the start, by what became of the connection. */
+  /** Since it was first seen, by what became of the connection. */
   readonly events: Readonly<Record<UpstreamEvent, number>>;
 }
 
@@ -15,19 +27,39 @@ export interface UpstreamView {
   readonly name: string;
   readonly protocol: string;
   readonly addresses: readonly AddressView[];
+  /** Since the start, over all addresses it ever had. */
+  readonly totals: Totals;
 }
 
 /** The upstreams as the front sees them: the shards do the work, and note it on the board. */
 export class Upstreams {
-  readonly #upstreams: readonly UpstreamConfig[];
-  readonly #board: UpstreamBoard;
   readonly #shards: number;
+  readonly #log: Log;
+  readonly #resolve: Resolve;
+  readonly #watchMs: number;
+  readonly #board: UpstreamBoard;
+  readonly #registry: AddressRegistry;
+  readonly #unhealthyChecks = new Map<number, number>();
+  /** Hosts that did not resolve the last time. */
+  readonly #unresolved = new Set<string>();
+  #current: readonly ShardUpstream[] = [];
+  /** Places that are to be current soon. */
+  #prepared: readonly ShardUpstream[] = [];
+  #watcher: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
 
-  constructor(upstreams: readonly UpstreamConfig[], shards: number) {
-    const count = upstreams.reduce((sum, { addresses }) => sum + addresses.length, 0);
-    this.#upstreams = upstreams;
-    this.#board = new UpstreamBoard(count, shards);
+  /** `world`: for tests. */
+  constructor(
+    shards: number,
+    log: Log,
+    world: { readonly resolve?: Resolve; readonly watchMs?: number } = {},
+  ) {
     this.#shards = shards;
+    this.#log = log;
+    this.#resolve = world.resolve ?? resolveHost;
+    this.#watchMs = world.watchMs ?? upstreamWatchMs;
+    this.#board = new UpstreamBoard(shards);
+    this.#registry = new AddressRegistry(this.#board);
   }
 
   /** For the shards. */
@@ -35,24 +67,146 @@ export class Upstreams {
     return { memory: this.#board.memory, shards: this.#shards };
   }
 
+  /** Finds the addresses of upstreams that are to be used. */
+  async prepare(upstreams: readonly UpstreamConfig[]): Promise<readonly ShardUpstream[]> {
+    // What is looked after at the same time must not give these places to others.
+    await this.#looking;
+    this.#prepared = await Promise.all(
+      upstreams.map(async (one) => ({ ...one, places: await this.#placesOf(one, []) })),
+    );
+    return this.#prepared;
+  }
+
+  /** Calls go to these from now on. */
+  adopt(upstreams: readonly ShardUpstream[]): void {
+    this.#current = upstreams;
+    this.#prepared = [];
+    this.#keep();
+  }
+
+  /** Resolves names and checks health from now on; tells which addresses an upstream has when they change. */
+  watch(changed: (upstream: string, places: readonly AddressPlace[]) => void): void {
+    this.#watcher = setInterval(() => {
+      this.#looking = this.#looking.then(() => this.#look(changed));
+    }, this.#watchMs);
+    this.#watcher.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#watcher);
+  }
+
   views(): readonly UpstreamView[] {
-    const nowMs = Date.now();
-    let next = 0;
-    return this.#upstreams.map(({ name, protocol, addresses }) => ({
+    return this.#current.map(({ name, protocol }) => ({
       name,
       protocol,
-      addresses: addresses.map(({ url }) => {
-        const index = next;
-        next += 1;
-        return {
-          url,
-          state: this.#board.isEjected(index, nowMs) ? 'ejected' : 'up',
-          calls: this.#board.calls(index),
-          events: Object.fromEntries(
-            upstreamEvents.map((event) => [event, this.#board.events(index, event)]),
-          ) as Record<UpstreamEvent, number>,
-        };
-      }),
+      addresses: this.#addressViews(name),
+      totals: this.#registry.totals(name),
     }));
   }
+
+  #addressViews(name: string): AddressView[] {
+    const nowMs = Date.now();
+    return [...this.#registry]
+      .filter(({ upstream }) => upstream === name)
+      .map(({ place: { index, url, ip }, isCurrent }) => ({
+        ...{ url, ip, calls: this.#board.calls(index) },
+        state: isCurrent ? this.#stateOf(index, nowMs) : 'leaving',
+        events: Object.fromEntries(
+          upstreamEvents.map((event) => [event, this.#board.events(index, event)]),
+        ) as Record<UpstreamEvent, number>,
+      }));
+  }
+
+  #stateOf(index: number, nowMs: number): AddressView['state'] {
+    if (this.#board.isUnhealthy(index)) return 'unhealthy';
+    return this.#board.isEjected(index, nowMs) ? 'ejected' : 'up';
+  }
+
+  /** Names that do not resolve now keep the addresses they had. */
+  async #placesOf(
+    upstream: UpstreamConfig,
+    before: readonly AddressPlace[],
+  ): Promise<readonly AddressPlace[]> {
+    const found = await Promise.all(
+      upstream.addresses.map(async ({ url, weight }) => {
+        if (upstream.discover === 'list') return [{ url, weight }];
+        const ips = await this.#ipsOf(url);
+        return ips?.map((ip) => ({ url, weight, ip })) ?? before.filter((one) => one.url === url);
+      }),
+    );
+    const places = found.flat().map((address) => this.#registry.place(upstream.name, address));
+    if (places.includes(undefined)) {
+      const { name } = upstream;
+      this.#log.error(
+        { upstream: name },
+        `more than ${upstreamAddressesMax} addresses of upstreams`,
+      );
+    }
+    return places.filter((place) => place !== undefined);
+  }
+
+  async #ipsOf(url: string): Promise<readonly string[] | undefined> {
+    const { host } = endpointOf(url);
+    try {
+      const ips = await this.#resolve(host);
+      this.#unresolved.delete(host);
+      return ips.toSorted();
+    } catch (thrown) {
+      if (!this.#unresolved.has(host)) {
+        this.#log.error(
+          { host, err: errorText(thrown) },
+          'the host of an upstream does not resolve',
+        );
+      }
+      this.#unresolved.add(host);
+      return undefined;
+    }
+  }
+
+  async #look(changed: (upstream: string, places: readonly AddressPlace[]) => void): Promise<void> {
+    for (const upstream of this.#current) {
+      if (upstream.discover === 'list') continue;
+      const places = await this.#placesOf(upstream, upstream.places);
+      if (!this.#current.includes(upstream) || sameIndices(places, upstream.places)) continue;
+      this.#log.info({ upstream: upstream.name, addresses: places.length }, 'addresses changed');
+      this.#current = this.#current.map((one) => (one === upstream ? { ...one, places } : one));
+      changed(upstream.name, places);
+    }
+    this.#keep();
+    await this.#checkHealth();
+  }
+
+  async #checkHealth(): Promise<void> {
+    const checks = this.#current
+      .filter(({ health }) => health !== undefined)
+      .flatMap((upstream) => upstream.places.map((place) => ({ upstream, place })));
+    await Promise.all(
+      checks.map(async ({ upstream, place }) => {
+        const isUp = await isHealthy(upstream, place);
+        this.#checked(upstream.name, place, isUp);
+      }),
+    );
+  }
+
+  #checked(upstream: string, { index, url, ip }: AddressPlace, isUp: boolean): void {
+    const failures = isUp ? 0 : (this.#unhealthyChecks.get(index) ?? 0) + 1;
+    this.#unhealthyChecks.set(index, failures);
+    const wasOut = this.#board.isUnhealthy(index);
+    const isOut = failures >= healthFailuresMax;
+    if (wasOut === isOut) return;
+    this.#board.setHealth(index, !isOut, Date.now());
+    const about = { upstream, url, ...(ip && { ip }) };
+    if (isOut) this.#log.error(about, 'the health check of an upstream fails');
+    else this.#log.info(about, 'an upstream is healthy again');
+  }
+
+  #keep(): void {
+    const kept = [...this.#current, ...this.#prepared];
+    this.#registry.keep(kept.flatMap(({ places }) => places));
+  }
+}
+
+function sameIndices(a: readonly AddressPlace[], b: readonly AddressPlace[]): boolean {
+  return a.length === b.length && a.every(({ index }, i) => index === b[i]?.index);
 }

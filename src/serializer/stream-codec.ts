@@ -47,6 +47,11 @@ export class Scratch {
     return this.#text.write(text, this.textAt, 2 * messageBytesMax, 'utf8');
   }
 
+  /** Bytes in the kernel's memory, in place. */
+  bytes(at: number, bytes: number): Buffer {
+    return this.#text.subarray(at, at + bytes);
+  }
+
   /** Text of bytes in the kernel's memory. */
   read(at: number, bytes: number): string {
     return this.#text.toString('utf8', at, at + bytes);
@@ -72,12 +77,12 @@ export class Scratch {
  */
 export class StreamCodec {
   readonly format: MediaFormat;
-  readonly applicationRate: number;
+  #heardRate: number;
   /** Wire bytes per millisecond of audio. */
   readonly bytesPerMs: number;
   readonly #scratch: Scratch;
   readonly #kernel: Kernel;
-  readonly #decoders: { [track in Track]: Resampler | undefined };
+  #decoders: { [track in Track]: Resampler | undefined };
   #encoder: Resampler | undefined;
   #encoderRate: number;
 
@@ -85,7 +90,7 @@ export class StreamCodec {
     this.#scratch = scratch;
     this.#kernel = scratch.kernel;
     this.format = format;
-    this.applicationRate = applicationRate;
+    this.#heardRate = applicationRate;
     this.bytesPerMs = (format.sampleRate / 1_000) * (format.encoding === 'l16' ? 2 : 1);
     this.#encoder = this.#resampler(applicationRate, format.sampleRate);
     this.#encoderRate = applicationRate;
@@ -127,6 +132,20 @@ export class StreamCodec {
     const { samplesAt, streamAt } = this.#scratch;
     if (this.#encoder === undefined) return this.#toWire(samplesAt, count);
     return this.#toWire(streamAt, this.#encoder.push(samplesAt, count, streamAt));
+  }
+
+  /**
+   * What `decode` leaves has this rate from now on.
+   * @throws GatewayError UNSUPPORTED_RATE
+   */
+  setHeardRate(rate: number): void {
+    if (rate === this.#heardRate) return;
+    const before = this.#decoders;
+    const inbound = this.#resampler(this.format.sampleRate, rate);
+    before.inbound?.close();
+    before.outbound?.close();
+    this.#heardRate = rate;
+    this.#decoders = { inbound, outbound: undefined };
   }
 
   /** True if audio at this rate needs another encoder than the last; flush the old one first. */
@@ -171,7 +190,7 @@ export class StreamCodec {
   }
 
   #decoder(): Resampler | undefined {
-    return this.#resampler(this.format.sampleRate, this.applicationRate);
+    return this.#resampler(this.format.sampleRate, this.#heardRate);
   }
 
   #resampler(source: number, target: number): Resampler | undefined {

@@ -50,6 +50,10 @@ export const dropReasons = [
 ] as const;
 export type DropReason = (typeof dropReasons)[number];
 
+/** What came of asking a lookup service about a call. */
+export const lookupOutcomes = ['answered', 'rejected', 'timeout', 'error', 'nonsense'] as const;
+export type LookupOutcome = (typeof lookupOutcomes)[number];
+
 /** Upper bounds in microseconds; one more bucket takes the rest. */
 export const latencyBoundsUs = [
   50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
@@ -63,7 +67,8 @@ const histogramNames = ['ingressWait', 'turnaround', 'batchTime'] as const;
 export type HistogramName = (typeof histogramNames)[number];
 
 const dropsAt = counterNames.length;
-const histogramsAt = dropsAt + dropReasons.length;
+const lookupsAt = dropsAt + dropReasons.length;
+const histogramsAt = lookupsAt + lookupOutcomes.length;
 const slotCount = histogramsAt + histogramNames.length * histogramSlots;
 export const counterBytes = slotCount * 8;
 
@@ -80,6 +85,8 @@ function indices<Name extends string>(
 export const counter = indices(counterNames, 0);
 /** Slot of each drop reason. */
 export const drop = indices(dropReasons, dropsAt);
+/** Slot of each lookup outcome. */
+export const lookup = indices(lookupOutcomes, lookupsAt);
 /** First slot of each histogram. */
 export const histogram = indices(histogramNames, histogramsAt, histogramSlots);
 

@@ -47,6 +47,8 @@ export const RecordKind = {
   Ended: 22,
   /** JSON TransferBody: ask Plivo to transfer the call. */
   Transfer: 21,
+  /** JSON AnswererBody: who speaks with the caller. */
+  Answerer: 23,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -59,6 +61,8 @@ export interface CallFacts {
 }
 
 export interface OpenBody {
+  /** Of the routing, and the index of the route in it. */
+  readonly revision: number;
   readonly route: number;
   readonly facts: CallFacts;
 }
@@ -87,6 +91,18 @@ export interface HangupBody extends EndBody {
   /** Not before so many milliseconds from now. */
   readonly inMs: number;
 }
+
+/** `reached`: an application took the call; `spoke`: its first audio; `moved`: another route goes on with the call. */
+export type AnswererBody =
+  | { readonly what: 'moved'; readonly route: string }
+  | {
+      readonly what: 'reached' | 'spoke';
+      readonly upstream: string;
+      /** Of `reached`: the address, without the facts of the call. */
+      readonly url?: string;
+      /** Since it was sought, or since it was reached. */
+      readonly ms: number;
+    };
 
 export interface TransferBody {
   readonly url: string;

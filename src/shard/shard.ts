@@ -1,29 +1,19 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type {
-  HandlerSource,
-  LogConfig,
-  PlayoutConfig,
-  Privacy,
-  UpstreamConfig,
-} from '../config/types.js';
-import { type AudioRate, stalledMs } from '../limits.js';
+import type { LogConfig, PlayoutConfig, Privacy } from '../config/types.js';
+import { stalledMs } from '../limits.js';
 import { counterBlock } from './counters.js';
 import { Doorbell } from './doorbell.js';
 import { type ShardLayout, ShardState, shardLayout, shardMemory, words } from './layout.js';
 import { type MemoryViews, RingReader, RingWriter, viewsOf } from './ring.js';
-
-/** What a route means to a worker: which handler, at which rate. The index is the one in `open` records. */
-export interface ShardRoute {
-  readonly name: string;
-  readonly sampleRate: AudioRate;
-  readonly handler: HandlerSource;
-}
+import { type Routing, RoutingPort } from './routing.js';
 
 export interface ShardOptions {
-  readonly routes: readonly ShardRoute[];
-  readonly upstreams: readonly UpstreamConfig[];
-  /** Memory of the board of their addresses, and for how many shards it was made. */
+  /** As it was when the shard was started. */
+  readonly routing: Routing;
+  /** Memory of the board of the upstreams' addresses, and for how many shards it was made. */
   readonly upstreamBoard: { readonly memory: SharedArrayBuffer; readonly shards: number };
+  /** Memory of the board of live calls. */
+  readonly callBoard: SharedArrayBuffer;
   readonly playout: PlayoutConfig;
   readonly log: LogConfig;
   readonly privacy: Privacy;
@@ -39,6 +29,7 @@ export interface ShardStart {
   readonly layout: ShardLayout;
   /** Both doorbells: a message means "look". */
   readonly port: MessagePort;
+  readonly routingPort: MessagePort;
   /** `performance.timeOrigin` of the front. */
   readonly epochMs: number;
   readonly options: ShardOptions;
@@ -79,8 +70,9 @@ export class Shard {
   readonly egressBell: Doorbell;
   readonly counters: Float64Array;
   readonly port: MessagePort;
+  readonly routing: RoutingPort;
   /** Given to the worker with the task. */
-  readonly workerPort: MessagePort;
+  readonly workerPorts: readonly [doorbell: MessagePort, routing: MessagePort];
   #beat = 0;
   #beatMs = performance.now();
   #stalled = false;
@@ -101,11 +93,13 @@ export class Shard {
     this.ingress = new RingWriter(this.views, places.ingress);
     this.egress = new RingReader(this.views, places.egress);
     this.counters = counterBlock(this.memory.buffer, this.layout.countersAt);
-    const { port1, port2 } = new MessageChannel();
-    this.port = port1;
-    this.workerPort = port2;
-    this.ingressBell = new Doorbell(this.views.words, words.ingressRung, port1);
-    this.egressBell = new Doorbell(this.views.words, words.egressRung, port1);
+    const bell = new MessageChannel();
+    const routing = new MessageChannel();
+    this.port = bell.port1;
+    this.routing = new RoutingPort(routing.port1);
+    this.workerPorts = [bell.port2, routing.port2];
+    this.ingressBell = new Doorbell(this.views.words, words.ingressRung, this.port);
+    this.egressBell = new Doorbell(this.views.words, words.egressRung, this.port);
   }
 
   start(options: ShardOptions): ShardStart {
@@ -114,7 +108,8 @@ export class Shard {
       incarnation: this.incarnation,
       memory: this.memory,
       layout: this.layout,
-      port: this.workerPort,
+      port: this.workerPorts[0],
+      routingPort: this.workerPorts[1],
       epochMs: performance.timeOrigin,
       options,
     };
@@ -149,6 +144,7 @@ export class Shard {
   close(): void {
     this.open = false;
     this.port.close();
+    this.routing.close();
   }
 }
 

@@ -1,3 +1,5 @@
+import { upstreamAddressesMax } from '../limits.js';
+
 /**
  * What all shards know of the upstreams' addresses, in one shared memory: how many calls each has, and whether it is to
  * be left alone. Every word is changed by atomic operations only.
@@ -10,13 +12,14 @@ export const upstreamEvents = [
   'timeout',
   'busy',
   'early-close',
+  'silent',
   'failed-over',
   'lost',
   'resumed',
 ] as const;
 export type UpstreamEvent = (typeof upstreamEvents)[number];
 
-const word = { failures: 0, ejections: 1, ejectedUntilS: 2, events: 3 } as const;
+const word = { failures: 0, ejections: 1, ejectedUntilS: 2, unhealthy: 3, events: 4 } as const;
 const headWords = word.events + upstreamEvents.length;
 
 /** Failures in a row after which an address is left alone, and for how long at first and at most. */
@@ -27,19 +30,65 @@ const ejectedSecondsMax = 60;
 const slowStartSeconds = 10;
 const slowStartLeast = 0.1;
 
+/** Bytes to an application and from it, and messages dropped, each written by one shard alone: float64. */
+const trafficWords = 3;
+
+export interface Traffic {
+  /** Bytes of messages. */
+  readonly sent: number;
+  readonly received: number;
+  /** Messages. */
+  readonly dropped: number;
+}
+
 /** A view that every thread makes for itself. Times are seconds of `Date.now()`, in 32 bits until 2038. */
 export class UpstreamBoard {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
+  readonly #traffic: Float64Array;
   readonly #shards: number;
   readonly #stride: number;
 
-  /** `addresses` of all upstreams together. */
-  constructor(addresses: number, shards: number, memory?: SharedArrayBuffer) {
+  constructor(shards: number, memory?: SharedArrayBuffer) {
     this.#shards = shards;
     this.#stride = headWords + shards;
-    this.memory = memory ?? new SharedArrayBuffer(Math.max(1, addresses) * this.#stride * 4);
-    this.#words = new Int32Array(this.memory);
+    const trafficCount = upstreamAddressesMax * shards * trafficWords;
+    const wordCount = upstreamAddressesMax * this.#stride;
+    this.memory = memory ?? new SharedArrayBuffer(trafficCount * 8 + wordCount * 4);
+    this.#traffic = new Float64Array(this.memory, 0, trafficCount);
+    this.#words = new Int32Array(this.memory, trafficCount * 8, wordCount);
+  }
+
+  /** A new address: nothing is known of it. */
+  reset(address: number): void {
+    const from = address * this.#stride;
+    for (let at = from; at < from + this.#stride; at += 1) Atomics.store(this.#words, at, 0);
+    const first = address * this.#shards * trafficWords;
+    this.#traffic.fill(0, first, first + this.#shards * trafficWords);
+  }
+
+  /** Counts what goes to an application. */
+  sent(address: number, shard: number, bytes: number): void {
+    this.#traffic[(address * this.#shards + shard) * trafficWords]! += bytes;
+  }
+
+  received(address: number, shard: number, bytes: number): void {
+    this.#traffic[(address * this.#shards + shard) * trafficWords + 1]! += bytes;
+  }
+
+  dropped(address: number, shard: number): void {
+    this.#traffic[(address * this.#shards + shard) * trafficWords + 2]! += 1;
+  }
+
+  traffic(address: number): Traffic {
+    let [sent, received, dropped] = [0, 0, 0];
+    for (let shard = 0; shard < this.#shards; shard += 1) {
+      const at = (address * this.#shards + shard) * trafficWords;
+      sent += this.#traffic[at]!;
+      received += this.#traffic[at + 1]!;
+      dropped += this.#traffic[at + 2]!;
+    }
+    return { sent, received, dropped };
   }
 
   calls(address: number): number {
@@ -89,6 +138,23 @@ export class UpstreamBoard {
 
   isEjected(address: number, nowMs: number): boolean {
     return Atomics.load(this.#words, this.#at(address, word.ejectedUntilS)) * 1_000 > nowMs;
+  }
+
+  /** Its health check fails. */
+  isUnhealthy(address: number): boolean {
+    return Atomics.load(this.#words, this.#at(address, word.unhealthy)) === 1;
+  }
+
+  /** What a health check found; an address that is well again comes back slowly. */
+  setHealth(address: number, isHealthy: boolean, nowMs: number): void {
+    const before = Atomics.exchange(
+      this.#words,
+      this.#at(address, word.unhealthy),
+      isHealthy ? 0 : 1,
+    );
+    if (before === 0 || !isHealthy) return;
+    const nowS = Math.floor(nowMs / 1_000);
+    Atomics.store(this.#words, this.#at(address, word.ejectedUntilS), nowS);
   }
 
   /** Share of its usual calls that an address is to get, 0 to 1: less while it comes back. */

@@ -9,8 +9,10 @@ let api: PlivoApi;
 let gateway: TestGateway;
 beforeAll(async () => {
   api = await openApi();
+  const upstreams = [{ name: 'app', protocol: 'pcm', urls: 'ws://127.0.0.1:9' }];
   gateway = await TestGateway.open({
     api,
+    settings: { upstreams },
     handler: `
       audio(call, samples) { call.play(samples); },
       end(call, reason) { tell(call, 'end', reason); },
@@ -118,6 +120,12 @@ describe('the API of the admin listener', () => {
     const client = await gateway.liveCall({}, `/ws${query}`);
     const call = (await gateway.calls()).find(({ callId }) => callId === client.callId);
     expect(call).toMatchObject({ streamId: client.streamId, route: 'calls', shard: 0 });
+    expect(call).toMatchObject({ answeredBy: 'calls', upstream: '', address: '' });
+    client.say(new Uint8Array(160 * 30).fill(0xff));
+    await until('its numbers', async () => {
+      const now = (await gateway.calls()).find(({ callId }) => callId === client.callId);
+      return now?.mediaIn === 30 && Number(now.mediaOut) >= 29 && now.state === 'live';
+    });
     const text = JSON.stringify(call);
     expect(text).not.toContain('5550001111');
     expect(text).not.toContain('5550002222');

@@ -1,6 +1,6 @@
-import { decodeMulaw, encodeMulaw } from '../../load/g711.js';
 import { testSignal } from '../../load/test-signal.js';
-import { bytesFromPcm, pcmFromBytes } from '../../load/wav.js';
+import { decodeMulaw, encodeMulaw } from '../../src/codec/g711.js';
+import { bytesFromPcm, pcmFromBytes } from '../../src/codec/wav.js';
 import type { StreamFormat } from './stream-client.js';
 
 /** The beginning of the built-in speech, as it would stand on the wire. */

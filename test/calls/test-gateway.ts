@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly shards?: number;
   /** Further settings of gateway.yaml. */
   readonly settings?: object;
+  /** Beside gateway.yaml. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 export const authId = 'MATEST00000000000000';
@@ -69,14 +71,30 @@ function handlerModule(channel: string, members: string): string {
   `;
 }
 
+async function configure(
+  folder: string,
+  { handler, sampleRate, routes: given, settings }: GatewayOptions,
+): Promise<void> {
+  const own = { handler: handler === undefined ? 'echo' : './handler.mjs' };
+  const rate = sampleRate === undefined ? {} : { sampleRate };
+  const routes = (given ?? [{ name: 'calls', handler: 'HANDLER', ...rate }]).map((route) => ({
+    ...route,
+    ...('handler' in route && route.handler === 'HANDLER' && own),
+  }));
+  await writeFile(join(folder, 'gateway.yaml'), stringify({ ...settings, routes }));
+}
+
 /** A gateway in this process, with shards in threads of their own, and everything a test asks of it. */
 export class TestGateway {
   readonly gateway: Gateway;
   readonly told: Told[] = [];
+  /** Where its gateway.yaml is. */
+  readonly folder: string;
   readonly #channel: BroadcastChannel;
 
-  private constructor(gateway: Gateway, channel: BroadcastChannel) {
+  private constructor(gateway: Gateway, folder: string, channel: BroadcastChannel) {
     this.gateway = gateway;
+    this.folder = folder;
     this.#channel = channel;
     channel.onmessage = (event: unknown) => {
       this.told.push((event as { readonly data: Told }).data);
@@ -90,15 +108,12 @@ export class TestGateway {
     const file = './handler.mjs';
     const members = options.handler ?? 'start() {}';
     await writeFile(join(folder, file), handlerModule(channelName, members));
-    const own = { handler: options.handler === undefined ? 'echo' : file };
-    const rate = options.sampleRate === undefined ? {} : { sampleRate: options.sampleRate };
-    const routes = (options.routes ?? [{ name: 'calls', handler: 'HANDLER', ...rate }]).map(
-      (route) => ({ ...route, ...('handler' in route && route.handler === 'HANDLER' && own) }),
-    );
-    const yaml = stringify({ ...options.settings, routes });
-    await writeFile(join(folder, 'gateway.yaml'), yaml);
+    for (const [name, content] of Object.entries(options.files ?? {})) {
+      await writeFile(join(folder, name), content);
+    }
+    await configure(folder, options);
     const { api } = options;
-    const config = loadConfig({
+    const sources = {
       flags: {},
       environment: {
         HOST: '127.0.0.1',
@@ -113,9 +128,11 @@ export class TestGateway {
         }),
       },
       cwd: folder,
-    });
-    const gateway = await openGateway(config, openLog({ ...config.log, privacy: config.privacy }));
-    const opened = new TestGateway(gateway, new BroadcastChannel(channelName));
+    };
+    const config = loadConfig(sources);
+    const log = openLog({ ...config.log, privacy: config.privacy });
+    const gateway = await openGateway(config, log, () => loadConfig(sources));
+    const opened = new TestGateway(gateway, folder, new BroadcastChannel(channelName));
     closers.push(() => opened.close());
     return opened;
   }
@@ -123,6 +140,11 @@ export class TestGateway {
   async close(): Promise<void> {
     this.#channel.close();
     await this.gateway.destroy();
+  }
+
+  /** Writes another gateway.yaml; it is read by a reload. */
+  configure(options: Pick<GatewayOptions, 'routes' | 'settings' | 'handler'>): Promise<void> {
+    return configure(this.folder, options);
   }
 
   url(pathAndQuery = '/stream'): string {

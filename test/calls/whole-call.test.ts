@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../../load/call.js';
 import type { PlivoApi } from '../../load/plivo-api.js';
 import { testSignal } from '../../load/test-signal.js';
-import { writeWav } from '../../load/wav.js';
+import { writeWav } from '../../src/codec/wav.js';
 import { openApi, TestGateway, temporaryFolder } from './test-gateway.js';
 
 let api: PlivoApi;

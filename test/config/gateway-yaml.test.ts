@@ -26,6 +26,8 @@ describe('the shipped gateway.yaml', () => {
       'tls/key.pem': '',
       'handlers/support.js': '',
       'handlers/next.js': '',
+      'sounds/ringing.wav': '',
+      'sounds/sorry.wav': '',
       'secrets/sales-token': 'a-secret\n',
     });
     const config = loadConfig({ ...nothing, cwd });
@@ -36,6 +38,9 @@ describe('the shipped gateway.yaml', () => {
       expect.objectContaining({
         name: 'bots',
         callsMax: 20,
+        discover: 'dns',
+        health: '/health',
+        readyMs: 10_000,
         caFile: join(cwd, 'tls/cert.pem'),
         addresses: [expect.objectContaining({ weight: 1 }), expect.objectContaining({ weight: 2 })],
       }),
@@ -71,9 +76,18 @@ describe('the shipped gateway.yaml', () => {
           kind: 'upstream',
           name: 'bots',
           onUpstreamLost: 'fallback',
-          fallback: 'default',
+          fallback: 'sorry',
           autoHangUp: true,
+          meanwhile: join(cwd, 'sounds/ringing.wav'),
         },
+      }),
+      expect.objectContaining({
+        name: 'asked',
+        handler: expect.objectContaining({ kind: 'lookup', url: 'http://10.0.0.9/route' }),
+      }),
+      expect.objectContaining({
+        name: 'sorry',
+        handler: { kind: 'play', file: join(cwd, 'sounds/sorry.wav') },
       }),
       expect.objectContaining({ name: 'default', to: [], from: [] }),
     ]);

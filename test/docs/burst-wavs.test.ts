@@ -12,7 +12,7 @@ import {
   smoothSendings,
   utterancesOf,
 } from '../../load/docs/burst-wavs.js';
-import { readWav } from '../../load/wav.js';
+import { readWav } from '../../src/codec/wav.js';
 
 const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const { samples: speech } = await readWav(path('test/fixtures/speech.wav'));

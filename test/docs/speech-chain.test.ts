@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runChain, segmentalSnrDb } from '../../load/docs/speech-chain.js';
-import { readWav } from '../../load/wav.js';
+import { readWav } from '../../src/codec/wav.js';
 
 const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const { samples: speech } = await readWav(path('test/fixtures/speech.wav'));

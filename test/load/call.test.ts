@@ -7,7 +7,7 @@ import { type CallOptions, call } from '../../load/call.js';
 import { runCall } from '../../load/call-command.js';
 import { isGood } from '../../load/call-summary.js';
 import { PlivoApi } from '../../load/plivo-api.js';
-import { readWav, writeWav } from '../../load/wav.js';
+import { readWav, writeWav } from '../../src/codec/wav.js';
 import {
   echo,
   playAudio,

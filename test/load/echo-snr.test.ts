@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { echoMatch } from '../../load/echo-snr.js';
-import { decodeMulaw, encodeMulaw } from '../../load/g711.js';
 import { testSignal } from '../../load/test-signal.js';
-import { readWav } from '../../load/wav.js';
+import { decodeMulaw, encodeMulaw } from '../../src/codec/g711.js';
+import { readWav } from '../../src/codec/wav.js';
 
 const rateHz = 8_000;
 const speech = await readWav(fileURLToPath(new URL('../fixtures/speech.wav', import.meta.url)));

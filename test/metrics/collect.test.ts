@@ -24,7 +24,7 @@ const opened: Shard[] = [];
 afterEach(() => {
   for (const shard of opened.splice(0)) {
     shard.close();
-    shard.workerPort.close();
+    shard.workerPorts[0].close();
   }
 });
 
@@ -93,7 +93,8 @@ describe('the metrics of the shards', () => {
       expect(['counter', 'gauge', 'histogram']).toContain(type);
       expect(name.endsWith('_total')).toBe(type === 'counter');
       if (type === 'histogram') expect(name).toMatch(/_seconds$/);
-      expect(samples.length).toBeGreaterThan(0);
+      // There are no upstreams here.
+      if (!name.includes('_upstream_')) expect(samples.length).toBeGreaterThan(0);
       expect(samples.every(({ value }) => value === 0)).toBe(true);
     }
   });
@@ -101,6 +102,7 @@ describe('the metrics of the shards', () => {
   it('stand beside the metrics of the front without a clash', async () => {
     const instruments = new Instruments({
       routes: ['echo', 'a-b'],
+      upstreams: ['bots'],
       refusals: ['full'],
       hangupOutcomes: ['confirmed'],
       requestOutcomes: ['2xx'],
@@ -209,15 +211,25 @@ describe('the metrics of the shards', () => {
         name: 'bots',
         protocol: 'pcm',
         addresses: [
-          { url: 'ws://a', state: 'up', calls: 2, events },
-          { url: 'ws://b', state: 'ejected', calls: 1, events },
+          { url: 'ws://a', ip: undefined, state: 'up', calls: 2, events },
+          { url: 'ws://b', ip: '10.0.0.1', state: 'ejected', calls: 1, events },
         ],
+        totals: {
+          events: { ...noEvents, connected: 7 },
+          bytesSent: 8,
+          bytesReceived: 9,
+          dropped: 10,
+        },
       },
     ]);
     const upstream = 'bots';
     expect(await scene.value('upstream_calls', { upstream })).toBe(3);
-    expect(await scene.value('upstream_addresses_ejected', { upstream })).toBe(1);
-    expect(await scene.value('upstream_events_total', { upstream, event: 'connected' })).toBe(6);
+    expect(await scene.value('upstream_addresses', { upstream, state: 'ejected' })).toBe(1);
+    expect(await scene.value('upstream_addresses', { upstream, state: 'leaving' })).toBe(0);
+    expect(await scene.value('upstream_events_total', { upstream, event: 'connected' })).toBe(7);
+    expect(await scene.value('upstream_bytes_total', { upstream, direction: 'sent' })).toBe(8);
+    expect(await scene.value('upstream_bytes_total', { upstream, direction: 'received' })).toBe(9);
+    expect(await scene.value('upstream_dropped_total', { upstream })).toBe(10);
     expect(await scene.value('upstream_events_total', { upstream, event: 'busy' })).toBe(0);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeMulaw, encodeMulaw } from '../../load/g711.js';
+import { decodeMulaw, encodeMulaw } from '../../src/codec/g711.js';
 import { Kernel } from '../../src/codec/kernel.js';
 import { GatewayError } from '../../src/errors.js';
 import { audioRates } from '../../src/limits.js';

@@ -8,6 +8,7 @@ import {
   dropReasons,
   histogram,
   latencyBoundsUs,
+  lookup,
   observe,
   readHistogram,
 } from '../../src/shard/counters.js';
@@ -20,6 +21,7 @@ describe('counters', () => {
     const slots = [
       ...Object.values(counter),
       ...Object.values(drop),
+      ...Object.values(lookup),
       ...names.flatMap((name) =>
         Array.from({ length: histogramSlots }, (_, i) => histogram[name] + i),
       ),

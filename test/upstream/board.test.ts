@@ -10,8 +10,8 @@ function failing(board: UpstreamBoard, times: number, atMs: number): void {
 
 describe('the board of upstream addresses', () => {
   it('counts calls over all shards, and holds to the bound', () => {
-    const board = new UpstreamBoard(2, 3);
-    const other = new UpstreamBoard(2, 3, board.memory);
+    const board = new UpstreamBoard(3);
+    const other = new UpstreamBoard(3, board.memory);
     expect([board.take(1, 0, 2), other.take(1, 2, 2), board.take(1, 1, 2)]).toEqual([
       true,
       true,
@@ -24,7 +24,7 @@ describe('the board of upstream addresses', () => {
   });
 
   it('forgets what a shard had taken when that begins anew', () => {
-    const board = new UpstreamBoard(2, 2);
+    const board = new UpstreamBoard(2);
     for (const shard of [0, 1]) for (const address of [0, 1]) board.take(address, shard, 0);
     board.count(1, 'busy');
     board.forget(1);
@@ -33,7 +33,7 @@ describe('the board of upstream addresses', () => {
   });
 
   it('leaves an address alone after three failures in a row, longer each time, a minute at most', () => {
-    const board = new UpstreamBoard(1, 1);
+    const board = new UpstreamBoard(1);
     failing(board, 2, nowMs);
     board.succeeded(0);
     failing(board, 2, nowMs);
@@ -50,7 +50,7 @@ describe('the board of upstream addresses', () => {
   });
 
   it('gives an address that comes back its share over ten seconds', () => {
-    const board = new UpstreamBoard(1, 1);
+    const board = new UpstreamBoard(1);
     expect(board.readiness(0, nowMs)).toBe(1);
     failing(board, 3, nowMs);
     expect(board.readiness(0, afterS(6))).toBeCloseTo(0.1, 1);

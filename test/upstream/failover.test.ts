@@ -49,7 +49,7 @@ describe('an address that does not take a call', () => {
     expect(first?.events.refused).toBe(3);
     expect(second).toMatchObject({ state: 'up', calls: 4 });
     expect(second?.events).toMatchObject({ connected: 4, 'failed-over': 3 });
-    await gateway.untilMetric('upstream_addresses_ejected', { upstream: 'app' }, 1);
+    await gateway.untilMetric('upstream_addresses', { upstream: 'app', state: 'ejected' }, 1);
   });
 
   it('is passed over when it never answers', async () => {
@@ -195,6 +195,20 @@ describe('what would go on for ever', () => {
 });
 
 describe('calls', () => {
+  it('find an application by DNS, under the name that it has', async () => {
+    const app = await Application.open();
+    const gateway = await gatewayTo([app.url.replace('127.0.0.1', 'localhost')], {
+      discover: 'dns',
+    });
+    const client = await gateway.call();
+    const call = await app.untilCall();
+    expect(call.request.headers.host).toBe(new URL(app.url).host.replace('127.0.0.1', 'localhost'));
+    expect(await addressesOf(gateway)).toContainEqual(
+      expect.objectContaining({ ip: '127.0.0.1', state: 'up', calls: 1 }),
+    );
+    await client.hangUp();
+  });
+
   it('go to the address with the fewest, over all shards, and no address gets more than it may', async () => {
     const apps = [await Application.open(), await Application.open(), await Application.open()];
     const gateway = await gatewayTo(

@@ -1,4 +1,4 @@
-import { decodeMulaw } from '../../load/g711.js';
+import { decodeMulaw } from '../../src/codec/g711.js';
 import { Kernel } from '../../src/codec/kernel.js';
 import { tickMs, tickPhases } from '../../src/limits.js';
 import type { MediaFormat } from '../../src/plivo/messages.js';

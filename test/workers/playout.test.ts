@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeMulaw } from '../../load/g711.js';
+import { encodeMulaw } from '../../src/codec/g711.js';
 import { playoutCatchUpMs } from '../../src/limits.js';
 import { drop } from '../../src/shard/counters.js';
 import { PlayoutStage, sessionTickMs, speech } from './playout-stage.js';

@@ -1,38 +1,72 @@
 import { pathToFileURL } from 'node:url';
-import type { BuiltinHandler } from '../../src/config/types.js';
+import { readWav, type Wav } from '../../src/codec/wav.js';
+import type { BuiltinHandler, UpstreamPolicy } from '../../src/config/types.js';
 import { errorText, GatewayError } from '../../src/errors.js';
 import type { Handler } from '../../src/handler.js';
-import type { ShardRoute } from '../../src/shard/shard.js';
-import { type UpstreamParts, upstreamHandler } from '../upstream/upstream-handler.js';
+import type { ShardRoute } from '../../src/shard/routing.js';
+import type { UpstreamRoute } from '../upstream/upstream-call.js';
+import type { UpstreamDoors } from '../upstream/upstream-doors.js';
+import { upstreamHandler } from '../upstream/upstream-handler.js';
 import { echo } from './echo.js';
 import { ivr } from './ivr.js';
-import { redirect, reject } from './turn-away.js';
+import { lookup } from './lookup.js';
+import { play, redirect, reject } from './turn-away.js';
 
 const builtins: Readonly<Record<BuiltinHandler, Handler>> = { echo, ivr };
 const callbacks = ['start', 'audio', 'dtmf', 'played', 'end'] as const;
 
 /**
  * The handler of a route. A module exports it as its default, or as `handler`: a plain object will do.
+ * @param queueMs of audio that a call may queue
  * @throws GatewayError HANDLER_LOAD, saying which file and what is wrong with it
  */
 export async function loadHandler(
   route: ShardRoute,
-  upstreams: ReadonlyMap<string, UpstreamParts>,
+  doors: UpstreamDoors,
+  queueMs: number,
 ): Promise<Handler> {
-  switch (route.handler.kind) {
+  const { handler } = route;
+  switch (handler.kind) {
     case 'builtin':
-      return builtins[route.handler.name];
-    case 'upstream': {
-      const { name, onUpstreamLost, fallback, autoHangUp } = route.handler;
-      return upstreamHandler(upstreams.get(name)!, { onUpstreamLost, fallback, autoHangUp });
-    }
+      return builtins[handler.name];
+    case 'upstream':
+      return upstreamHandler(doors.get(handler.name)!, await policyOf(route, handler, queueMs));
+    case 'lookup':
+      return lookup(handler.url, doors, await policyOf(route, handler, queueMs));
+    case 'play':
+      return play(await recording(route, handler.file, queueMs));
     case 'reject':
-      return reject(route.handler.why);
+      return reject(handler.why);
     case 'redirect':
-      return redirect(route.handler.url);
+      return redirect(handler.url);
     case 'module':
-      return loadModule(route, route.handler.file);
+      return loadModule(route, handler.file);
   }
+}
+
+async function policyOf(
+  route: ShardRoute,
+  { onUpstreamLost, fallback, autoHangUp, meanwhile: file }: UpstreamPolicy,
+  queueMs: number,
+): Promise<UpstreamRoute> {
+  const meanwhile = file === undefined ? undefined : await recording(route, file, queueMs);
+  return { onUpstreamLost, fallback, autoHangUp, meanwhile };
+}
+
+/** A WAV that is short enough to be queued in one piece. */
+async function recording(route: ShardRoute, file: string, queueMs: number): Promise<Wav> {
+  let wav: Wav;
+  try {
+    wav = await readWav(file);
+  } catch (thrown) {
+    throw new GatewayError('HANDLER_LOAD', `route ${route.name}: ${errorText(thrown)}`);
+  }
+  const seconds = wav.samples.length / wav.rateHz;
+  // The queue has to take the next one while the last second of this one is being heard.
+  const most = queueMs / 1_000 - 1;
+  if (seconds <= most) return wav;
+  const long = `${file} is ${seconds.toFixed(1)} s long, and ${most} s fit into playout.queue`;
+  throw new GatewayError('HANDLER_LOAD', `route ${route.name}: ${long}`);
 }
 
 async function loadModule(route: ShardRoute, file: string): Promise<Handler> {

@@ -1,3 +1,4 @@
+import type { Wav } from '../../src/codec/wav.js';
 import type { Call, Handler } from '../../src/handler.js';
 import type { SessionCall } from '../session/call.js';
 
@@ -17,6 +18,16 @@ export function redirect(url: string): Handler {
     start: async (call) => {
       const isTransferred = await call.transfer(url);
       if (!isTransferred) own(call).fail('route-reject', `it cannot be redirected to ${url}`);
+    },
+  };
+}
+
+/** For routes whose callers hear a recording, and are hung up. */
+export function play({ samples, rateHz }: Wav): Handler {
+  return {
+    start: (call) => {
+      call.play(samples, rateHz);
+      call.end();
     },
   };
 }

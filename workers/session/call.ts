@@ -1,4 +1,4 @@
-import type { Call } from '../../src/handler.js';
+import type { Call, Handler } from '../../src/handler.js';
 import {
   audioRates,
   checkpointNameBytesMax,
@@ -6,9 +6,10 @@ import {
   isAudioRate,
 } from '../../src/limits.js';
 import { type StartMessage, sendDtmfText, type Track } from '../../src/plivo/messages.js';
-import type { DropReason } from '../../src/shard/counters.js';
-import type { CallFacts } from '../../src/shard/record.js';
+import { type DropReason, type LookupOutcome, lookup } from '../../src/shard/counters.js';
+import { type AnswererBody, type CallFacts, RecordKind } from '../../src/shard/record.js';
 import type { ShardContext } from '../shard-context.js';
+import type { Tap } from './intake.js';
 import type { Session } from './session.js';
 
 const digitsPattern = new RegExp(`^[0-9*#A-D]{1,${dtmfDigitsMax}}$`);
@@ -23,11 +24,15 @@ export class SessionCall implements Call {
   readonly query: Readonly<Record<string, string>>;
   readonly extraHeaders: Readonly<Record<string, string>>;
   route: string;
-  readonly sampleRate: number;
+  sampleRate: number;
   readonly tracks: readonly Track[];
   readonly encoding: 'mulaw' | 'l16';
   readonly streamRate: number;
   data: Record<string, unknown> = {};
+  /** The `start` message as it came. */
+  readonly startMessage: string;
+  /** Further facts that a lookup service has told. */
+  params: Readonly<Record<string, unknown>> = {};
   /** Plivo forbids the outbound track on a two-way stream (protocol reference, section 4.1). */
   readonly #isOneWay: boolean;
   readonly #session: Session;
@@ -37,11 +42,13 @@ export class SessionCall implements Call {
     session: Session,
     context: ShardContext,
     start: StartMessage,
+    startMessage: string,
     facts: CallFacts,
     route: { readonly name: string; readonly sampleRate: number },
   ) {
     this.#session = session;
     this.#context = context;
+    this.startMessage = startMessage;
     this.id = start.callId;
     this.streamId = start.streamId;
     this.accountId = start.accountId;
@@ -127,6 +134,16 @@ export class SessionCall implements Call {
     this.#session.fail(reason, why);
   }
 
+  /** Another handler goes on with the call, from its `start`, at its own rate. */
+  become(handler: Handler, sampleRate: number): void {
+    this.#session.become(handler, sampleRate);
+  }
+
+  /** False once the call is ending: nobody can go on with it. */
+  get isLive(): boolean {
+    return this.#session.isLive;
+  }
+
   /** The handler of another route goes on with the call, from its `start`. */
   handOver(route: string, why: string): void {
     this.#session.handOver(route, why);
@@ -134,6 +151,34 @@ export class SessionCall implements Call {
 
   drop(reason: DropReason, detail: string): void {
     this.#session.notes.drop(reason, detail);
+  }
+
+  lookedUp(outcome: LookupOutcome): void {
+    this.#context.values[lookup[outcome]]! += 1;
+  }
+
+  /** Tells the front who speaks with the caller. */
+  report(body: AnswererBody): void {
+    const { slot, generation } = this.#session;
+    this.#context.outbox.life(RecordKind.Answerer, slot, generation, body);
+  }
+
+  /** Gives every message of the stream to `tap` as it came. */
+  tap(tap: Tap): void {
+    this.#session.tap(tap);
+  }
+
+  /** Sends a message of Plivo's protocol as it is; what is `audio` may be dropped for a caller who does not read. */
+  relay(message: Uint8Array, isAudio: boolean): void {
+    if (this.#session.speaking() === undefined) return;
+    const { slot, generation, notes } = this.#session;
+    const { outbox, scratch } = this.#context;
+    if (!isAudio) return void outbox.controlBytes(slot, generation, message);
+    const at = outbox.beginAudio(message.length);
+    if (at < 0) return;
+    scratch.kernel.bytes.set(message, at);
+    outbox.commitAudio(slot, generation, message.length);
+    notes.relayed += 1;
   }
 
   #refuse(reason: DropReason, detail: string): false {

@@ -13,7 +13,9 @@ export class SessionNotes {
   readonly #logged = new Set<DropReason>();
   callId: string | undefined;
   mediaIn = 0;
-  #drops = 0;
+  /** Audio messages of the application that were passed on as they were. */
+  relayed = 0;
+  drops = 0;
 
   constructor(log: Log, values: Float64Array, route: string, openedMs: number) {
     this.#log = log;
@@ -37,10 +39,11 @@ export class SessionNotes {
     );
   }
 
-  ended(reason: EndReason, closeCode: number, mediaOut: number, nowMs: number): void {
+  ended(reason: EndReason, closeCode: number, framesPlayed: number, nowMs: number): void {
     const { callId, mediaIn } = this;
+    const mediaOut = framesPlayed + this.relayed;
     const seconds = (nowMs - this.#openedMs) / 1_000;
-    const drops = this.#drops;
+    const { drops } = this;
     const fault = endReasons[reason];
     this.#log.info(
       { callId, reason, fault, closeCode, seconds, mediaIn, mediaOut, drops },
@@ -63,7 +66,7 @@ export class SessionNotes {
   /** Counts what is put aside; answers false, as whoever asked for it is told. */
   drop(reason: DropReason, detail: string): false {
     this.#values[drop[reason]]! += 1;
-    this.#drops += 1;
+    this.drops += 1;
     if (!this.#logged.has(reason)) {
       this.#logged.add(reason);
       const { callId } = this;

@@ -1,35 +1,26 @@
 import { type EndReason, errorText, GatewayError } from '../../src/errors.js';
+import type { Handler } from '../../src/handler.js';
 import { lastWordGraceMs, startTimeoutMs } from '../../src/limits.js';
-import {
-  type PlivoMessage,
-  readMessage,
-  type StartMessage,
-  type Track,
-} from '../../src/plivo/messages.js';
-import { StreamCodec } from '../../src/serializer/stream-codec.js';
+import type { StartMessage } from '../../src/plivo/messages.js';
+import { SessionState } from '../../src/shard/call-board.js';
 import { counter, drop } from '../../src/shard/counters.js';
 import { type ClosedBody, type OpenBody, RecordKind } from '../../src/shard/record.js';
+import type { RouteSet } from '../routes.js';
 import type { LoadedRoute, ShardContext } from '../shard-context.js';
 import { SessionCall } from './call.js';
 import { Callbacks } from './callbacks.js';
+import { Intake, type IntakeEvents, type Tap } from './intake.js';
 import { PendingTransfer } from './pending-transfer.js';
-import { Playout } from './playout.js';
+import type { Playout } from './playout.js';
 import { SessionNotes } from './session-notes.js';
-import { SessionState } from './session-state.js';
-
-/** What a session has from its `start` on. */
-interface Stream {
-  readonly start: StartMessage;
-  readonly call: SessionCall;
-  readonly codec: StreamCodec;
-  readonly playout: Playout;
-}
+import { closeStream, openStream, type Stream } from './stream.js';
 
 /** A shard's state for one stream: reads its messages, runs its handler, owns its codec and playout. */
-export class Session {
+export class Session implements IntakeEvents {
   readonly slot: number;
   readonly generation: number;
   readonly #context: ShardContext;
+  readonly #routes: readonly LoadedRoute[];
   readonly #route: LoadedRoute;
   readonly #open: OpenBody;
   readonly #openedMs: number;
@@ -42,120 +33,62 @@ export class Session {
   #interrupted: string[] = [];
   readonly notes: SessionNotes;
   readonly #callbacks: Callbacks;
+  readonly #intake: Intake;
 
-  constructor(context: ShardContext, slot: number, generation: number, open: OpenBody) {
+  constructor(
+    context: ShardContext,
+    { routes }: RouteSet,
+    slot: number,
+    generation: number,
+    open: OpenBody,
+  ) {
     this.#context = context;
+    this.#routes = routes;
     this.slot = slot;
     this.generation = generation;
     this.#open = open;
-    this.#route = context.routes[open.route]!;
+    this.#route = routes[open.route] ?? routes[0]!;
     this.#openedMs = context.clock.nowMs();
     const { log, values, words } = context;
     this.notes = new SessionNotes(log, values, this.#route.name, this.#openedMs);
     this.#callbacks = new Callbacks(this.#route.loaded, words, slot, (where, thrown) =>
       this.#failed(where, thrown),
     );
+    this.#intake = new Intake(context, this.notes, this.#callbacks, this);
   }
 
   // ---- what comes in -------------------------------------------------------------------------------------------
 
   /** One WebSocket message, in place in the ring. */
   message(at: number, bytes: number, binary: boolean): void {
-    const { scan } = this.#context;
-    if (!scan.scan(at, bytes)) {
-      this.#parsed(at, bytes, binary);
-    } else if (this.#stream === undefined) {
-      this.notes.drop('before-start', 'media before start');
-    } else {
-      this.#media(
-        this.#stream,
-        scan.payloadAt,
-        scan.payloadBytes,
-        scan.inbound ? 'inbound' : 'outbound',
-      );
-    }
+    this.#intake.message(this.#stream, this.#state, at, bytes, binary);
   }
 
-  #media(stream: Stream, payloadAt: number, payloadBytes: number, track: Track): void {
-    if (this.#state >= SessionState.Leaving) return;
-    const count = stream.codec.decode(payloadAt, payloadBytes, track);
-    if (count < 0) {
-      this.notes.drop('bad-payload', 'media whose payload is not base64, or holds half a sample');
-      return;
-    }
-    this.notes.mediaIn += 1;
-    this.#context.values[counter.mediaIn]! += 1;
-    if (this.#state !== SessionState.Live || count === 0 || !this.#callbacks.hears) return;
-    this.#callbacks.audio(stream.call, this.#context.scratch.samples(count), track);
-  }
-
-  /** Everything that the scan did not take for media. */
-  #parsed(at: number, bytes: number, binary: boolean): void {
-    const text = this.#context.scratch.read(at, bytes);
-    const message = readMessage(text);
-    if (message.event === 'unreadable') {
-      if (binary) this.notes.drop('binary-message', 'a binary message that is no JSON of Plivo');
-      else this.notes.drop(message.reason, message.detail);
-      return;
-    }
-    this.#context.values[counter.messagesIn]! += 1;
-    if (message.event === 'start') this.#start(message, text);
-    else if (this.#stream === undefined)
-      this.notes.drop('before-start', `${message.event} before start`);
-    else if (this.#state < SessionState.Leaving) this.#known(this.#stream, message);
-  }
-
-  #known(stream: Stream, message: Exclude<PlivoMessage, StartMessage>): void {
-    switch (message.event) {
-      case 'media': {
-        const { scratch } = this.#context;
-        const bytes = scratch.write(message.payload);
-        return this.#media(stream, scratch.textAt, bytes, message.track);
-      }
-      case 'dtmf':
-        this.#context.values[counter.digitsIn]! += 1;
-        if (this.#state === SessionState.Live) {
-          this.#callbacks.run('dtmf', (handler) => handler.dtmf?.(stream.call, message.digit));
-        }
-        return;
-      case 'playedStream':
-        return this.#played(stream, message.name);
-      case 'clearedAudio':
-        return;
-      case 'stop':
-        return this.#close('stream-stopped', message.reason);
-    }
-  }
-
-  #start(start: StartMessage, message: string): void {
+  started(start: StartMessage, message: string): void {
     if (this.#state !== SessionState.Opening) {
       this.notes.drop('duplicate-start', 'a second start');
       return;
     }
-    const { scratch, outbox, values, options } = this.#context;
     const { slot, generation } = this;
-    const call = new SessionCall(this, this.#context, start, this.#open.facts, this.#route);
-    let codec: StreamCodec | undefined;
+    const { facts } = this.#open;
+    const call = new SessionCall(this, this.#context, start, message, facts, this.#route);
     try {
-      codec = new StreamCodec(scratch, start.format, this.#route.sampleRate);
-      const place = { slot, generation, streamId: start.streamId };
-      const playout = new Playout(codec, scratch, outbox, values, place, options.playout);
-      this.#stream = { start, call, codec, playout };
+      this.#stream = openStream(this.#context, this, start, call);
     } catch (thrown) {
-      codec?.close();
       this.#context.log.error({ callId: start.callId, err: thrown }, 'no room for another call');
       this.#close('shard-overrun', errorText(thrown));
       return;
     }
     this.#state = SessionState.Live;
     const { callId, streamId, accountId } = start;
-    outbox.life(RecordKind.Started, slot, generation, { callId, streamId, accountId, message });
+    const started = { callId, streamId, accountId, message };
+    this.#context.outbox.life(RecordKind.Started, slot, generation, started);
     this.notes.callId = callId;
-    this.notes.started(start, this.#open.facts);
+    this.notes.started(start, facts);
     this.#callbacks.run('start', (handler) => handler.start?.(call));
   }
 
-  #played(stream: Stream, wireName: string): void {
+  played(stream: Stream, wireName: string): void {
     this.#tellInterrupted();
     const name = stream.playout.played(wireName);
     if (name === undefined) {
@@ -168,6 +101,10 @@ export class Session {
     } else {
       this.#callbacks.run('played', (handler) => handler.played?.(stream.call, name, false));
     }
+  }
+
+  stopped(why: string): void {
+    this.#close('stream-stopped', why);
   }
 
   // ---- what the front says -------------------------------------------------------------------------------------
@@ -195,8 +132,7 @@ export class Session {
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#callbacks.run('end', (handler) => handler.end?.(stream.call, reason));
-    stream.codec.close();
-    stream.playout.close();
+    closeStream(stream);
     this.notes.ended(reason, body.code, stream.playout.frames, this.#context.clock.nowMs());
   }
 
@@ -217,6 +153,15 @@ export class Session {
       this.#stream?.playout.tick(nowMs);
     }
     if (this.#state === SessionState.Ending && nowMs >= this.#deadlineMs) this.#leaving();
+    this.#show(nowMs);
+  }
+
+  #show(nowMs: number): void {
+    const { mediaIn, relayed, drops } = this.notes;
+    const playout = this.#stream?.playout;
+    const mediaOut = relayed + (playout?.frames ?? 0);
+    const queuedMs = playout?.remainingMs(nowMs) ?? 0;
+    this.#context.calls.write(this.slot, this.#state, mediaIn, mediaOut, drops, queuedMs);
   }
 
   #tellInterrupted(): void {
@@ -237,6 +182,10 @@ export class Session {
     if (this.#state === SessionState.Live) return this.#stream?.playout;
     this.#context.values[drop['after-end']]! += 1;
     return undefined;
+  }
+
+  get isLive(): boolean {
+    return this.#state === SessionState.Live;
   }
 
   queuedMs(): number {
@@ -269,17 +218,37 @@ export class Session {
   }
 
   handOver(name: string, why: string): void {
-    const route = this.#context.routes.find((other) => other.name === name);
+    const route = this.#routes.find((other) => other.name === name);
     const call = this.#stream?.call;
     if (this.#state !== SessionState.Live || route === undefined || call === undefined) return;
     // Routes that fall back on each other would go on for ever.
     if (this.#visited.has(name)) return this.fail('upstream-failed', why);
     this.#visited.add(name).add(this.#route.name);
     this.notes.turned(`call goes on with route ${name}`, why);
+    call.report({ what: 'moved', route: name });
     call.route = name;
-    call.data = {};
-    this.#callbacks.become(route.loaded);
-    this.#callbacks.run('start', (handler) => handler.start?.(call));
+    this.become(route.loaded, route.sampleRate);
+  }
+
+  /** Another handler goes on with the call, from its `start`. */
+  become(handler: Handler, sampleRate: number): void {
+    const stream = this.#stream;
+    if (this.#state !== SessionState.Live || stream === undefined) return;
+    try {
+      stream.codec.setHeardRate(sampleRate);
+    } catch (thrown) {
+      return this.fail('gateway-error', errorText(thrown));
+    }
+    this.#intake.tap = undefined;
+    stream.call.data = {};
+    stream.call.sampleRate = sampleRate;
+    this.#callbacks.become(handler);
+    this.#callbacks.run('start', () => handler.start?.(stream.call));
+  }
+
+  /** From now on all messages go there instead of to the handler. */
+  tap(tap: Tap): void {
+    this.#intake.tap = tap;
   }
 
   transfer(url: string): Promise<boolean> {

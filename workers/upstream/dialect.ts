@@ -1,7 +1,11 @@
 import type { Call } from '../../src/handler.js';
+import type { SessionCall } from '../session/call.js';
 
 /** What goes to an application: text or bytes, one WebSocket message each. */
 export type Outgoing = string | Buffer;
+
+/** What the application says, to the caller. */
+export type Play = (samples: Int16Array, rate: number) => void;
 
 /** How an application is spoken to, one for each call. */
 export interface Dialect {
@@ -19,6 +23,7 @@ export interface Dialect {
 /** The facts of a call, as every dialect tells them. */
 export function factsOf(call: Call, isResumed: boolean) {
   const { id, streamId, accountId, from, to, query, extraHeaders, route } = call;
+  const { params } = call as SessionCall;
   return {
     callId: id,
     streamId,
@@ -29,6 +34,7 @@ export function factsOf(call: Call, isResumed: boolean) {
     extraHeaders,
     route,
     resumed: isResumed,
+    ...(Object.keys(params).length > 0 && { params }),
   };
 }
 

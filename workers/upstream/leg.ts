@@ -9,19 +9,23 @@ import {
   upstreamPingMs,
   upstreamPongLateMs,
   upstreamProvenMs,
-  upstreamQueueFrames,
   upstreamReconnectsMax,
   upstreamSteadyMs,
 } from '../../src/limits.js';
+import type { AddressPlace } from '../../src/shard/routing.js';
 import type { UpstreamEvent } from '../../src/shard/upstream-board.js';
-import type { Address, AddressBook } from './address-book.js';
+import { type Addresses, lookupOf } from './address-book.js';
+import type { Outgoing } from './dialect.js';
+import { LegQueue } from './leg-queue.js';
 
 /** What a call's leg tells. `ended` or `failed` comes once, as the last. */
 export interface LegEvents {
-  /** The application is there, for the first time or again: it is to be greeted. */
-  opened(isResumed: boolean): void;
+  /** The application at this address took the call, after so long. */
+  reached(address: AddressPlace, ms: number): void;
+  /** The application is there, for the first time or again: what it hears first. */
+  greeting(isResumed: boolean): readonly Outgoing[];
   message(data: Buffer, isBinary: boolean): void;
-  /** Audio for the application was put aside. */
+  /** Something for the application was put aside. */
   dropped(): void;
   /** A message too large to be looked at. */
   overlong(bytes: number): void;
@@ -33,14 +37,14 @@ export interface LegEvents {
 
 export interface LegOptions {
   readonly upstream: UpstreamConfig;
-  readonly book: AddressBook;
+  readonly book: Addresses;
   readonly open: typeof WebSocket;
   readonly ca: Buffer | undefined;
   /** Of the calling number: some balancing goes by it. */
   readonly caller: string;
   readonly reconnects: boolean;
   /** The URL with the call's facts in it. */
-  urlOf(address: Address, isResumed: boolean): string;
+  urlOf(address: AddressPlace, isResumed: boolean): string;
 }
 
 const goneCodes = { onPurpose: 1000, busy: 1013 } as const;
@@ -55,8 +59,11 @@ export class UpstreamLeg {
   readonly #tried = new Set<number>();
   readonly #traceId = randomBytes(16).toString('hex');
   #socket: WebSocket | undefined = undefined;
-  #address: Address | undefined = undefined;
+  #address: AddressPlace | undefined = undefined;
+  /** Since when an application is sought. */
+  #soughtMs = 0;
   #untilMs = 0;
+  #readyTimer: NodeJS.Timeout | undefined = undefined;
   #openedMs = 0;
   #isOpen = false;
   /** It has said something, or stayed long enough: what happens now happens in mid-call. */
@@ -66,8 +73,8 @@ export class UpstreamLeg {
   #reconnects = 0;
   #isOver = false;
   #why = 'no address is free';
-  /** Audio that waits for the application, oldest first. */
-  #waiting: Buffer[] = [];
+  /** What waits for the application. */
+  readonly #queue = new LegQueue();
   #pingedMs = 0;
   #pongDue = false;
   #blockedSinceMs = 0;
@@ -82,7 +89,8 @@ export class UpstreamLeg {
   }
 
   connect(): void {
-    this.#untilMs = performance.now() + this.#options.upstream.connectMs;
+    this.#soughtMs = performance.now();
+    this.#untilMs = this.#soughtMs + this.#options.upstream.connectMs;
     this.#tried.clear();
     this.#next();
   }
@@ -101,7 +109,7 @@ export class UpstreamLeg {
     this.#dial(address, Math.ceil(withinMs));
   }
 
-  #dial(address: Address, withinMs: number): void {
+  #dial(address: AddressPlace, withinMs: number): void {
     const { open: Socket, upstream, ca, urlOf } = this.#options;
     let socket: WebSocket;
     try {
@@ -112,6 +120,7 @@ export class UpstreamLeg {
         maxPayload: upstreamPayloadBytesMax,
         skipUTF8Validation: true,
         ...(ca && { ca }),
+        ...(address.ip !== undefined && { lookup: lookupOf(address.ip) }),
       });
     } catch (thrown) {
       this.#unreached('refused', errorText(thrown));
@@ -146,14 +155,32 @@ export class UpstreamLeg {
     this.#pongDue = false;
     this.#blockedSinceMs = 0;
     this.#count(this.#isResumed ? 'resumed' : 'connected');
-    this.#events.opened(this.#isResumed);
-    this.#sendWaiting(socket);
+    this.#events.reached(this.#address!, this.#openedMs - this.#soughtMs);
+    this.#expectAudio();
+    for (const message of this.#events.greeting(this.#isResumed)) write(socket, message);
+    this.#queue.empty(socket);
+  }
+
+  /** An application that says nothing for too long has not taken the call. */
+  #expectAudio(): void {
+    const { readyMs, connectMs } = this.#options.upstream;
+    if (readyMs === 0) return;
+    this.#readyTimer = setTimeout(() => {
+      this.#untilMs = performance.now() + connectMs;
+      this.#unreached('silent', `no audio within ${readyMs / 1_000} s`);
+    }, readyMs);
+  }
+
+  /** The application has said something to the caller. */
+  spoke(): void {
+    clearTimeout(this.#readyTimer);
   }
 
   #heard(socket: WebSocket, data: RawData, isBinary: boolean): void {
     if (socket !== this.#socket) return;
     this.#proven();
     const bytes = data as Buffer;
+    this.#options.book.received(this.#address!, bytes.length);
     if (bytes.length > upstreamMessageBytesMax) this.#events.overlong(bytes.length);
     else this.#events.message(bytes, isBinary);
   }
@@ -209,6 +236,7 @@ export class UpstreamLeg {
 
   /** The connection is over; its place is free. */
   #letGo(): void {
+    clearTimeout(this.#readyTimer);
     const socket = this.#socket;
     this.#socket = undefined;
     this.#isOpen = false;
@@ -222,30 +250,36 @@ export class UpstreamLeg {
   }
 
   /**
-   * Audio waits, up to a bound, for an application that is not there yet or does not read; then the oldest is dropped.
-   * `bytes` may be written over afterwards.
+   * Audio, and whatever else may be put aside: it waits, up to a bound, for an application that is not there yet or does
+   * not read; then the oldest is dropped. `bytes` may be written over afterwards.
    */
-  audio(bytes: Buffer): void {
+  audio(bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver) return;
     const socket = this.#isOpen ? this.#socket : undefined;
     const nowMs = performance.now();
     if (socket !== undefined && !this.#isBlocked(socket, nowMs)) {
-      this.#sendWaiting(socket);
-      socket.send(bytes, binary);
+      this.#queue.empty(socket);
+      socket.send(bytes, isBinary ? binary : text);
+      this.#options.book.sent(this.#address!, bytes.length);
     } else if (socket !== undefined && nowMs - this.#blockedSinceMs > upstreamBlockedMs) {
       this.#lost('it does not read');
-    } else {
-      this.#waiting.push(Buffer.from(bytes));
-      if (this.#waiting.length <= upstreamQueueFrames) return;
-      this.#waiting.shift();
-      this.#events.dropped();
-    }
+    } else if (!this.#queue.audio(bytes, isBinary)) this.#dropped();
   }
 
-  #sendWaiting(socket: WebSocket): void {
-    if (this.#waiting.length === 0) return;
-    for (const waiting of this.#waiting) socket.send(waiting, binary);
-    this.#waiting = [];
+  /** Everything else, in its place between the audio. */
+  send(message: Outgoing, isBinary = typeof message !== 'string'): void {
+    if (this.#isOver) return;
+    const socket = this.#isOpen ? this.#socket : undefined;
+    if (socket !== undefined && !this.#isBlocked(socket, performance.now())) {
+      this.#queue.empty(socket);
+      socket.send(message, isBinary ? binary : text);
+      this.#options.book.sent(this.#address!, message.length);
+    } else if (!this.#queue.control(message, isBinary)) this.#dropped();
+  }
+
+  #dropped(): void {
+    if (this.#address !== undefined) this.#options.book.dropped(this.#address);
+    this.#events.dropped();
   }
 
   /** Known by a pong that is late: kernel buffers swallow minutes of audio before a send says anything. */
@@ -260,11 +294,6 @@ export class UpstreamLeg {
     if (!isLate) this.#blockedSinceMs = 0;
     else if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
     return isLate;
-  }
-
-  /** Everything but audio. */
-  send(message: Buffer | string): void {
-    if (this.#isOpen) this.#socket?.send(message, { binary: typeof message !== 'string' });
   }
 
   /** Reads nothing until `resume`. */
@@ -288,18 +317,26 @@ export class UpstreamLeg {
   }
 
   /** The call is over: a last word, and a close. Nothing is told any more. */
-  close(goodbye: Buffer | string | undefined): void {
+  close(goodbye: Outgoing | undefined, how: 'close' | 'cut' = 'close'): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const socket = this.#socket;
-    if (goodbye !== undefined) this.send(goodbye);
+    clearTimeout(this.#readyTimer);
+    const socket = this.#isOpen ? this.#socket : undefined;
+    const dialled = this.#socket;
     this.#socket = undefined;
     this.#isOpen = false;
     if (this.#address !== undefined) this.#options.book.release(this.#address);
     this.#address = undefined;
-    if (socket?.readyState === socket?.CONNECTING) socket?.terminate();
-    else socket?.close(goneCodes.onPurpose);
+    if (socket === undefined || how === 'cut') return dialled?.terminate();
+    this.#queue.empty(socket);
+    if (goodbye !== undefined) write(socket, goodbye);
+    socket.close(goneCodes.onPurpose);
   }
 }
 
 const binary = { binary: true } as const;
+const text = { binary: false } as const;
+
+function write(socket: WebSocket, message: Outgoing): void {
+  socket.send(message, typeof message === 'string' ? text : binary);
+}

@@ -1,6 +1,6 @@
 import type { Call } from '../../src/handler.js';
 import { runCommand } from './commands.js';
-import { type Dialect, factsOf, type Outgoing, samplesOf } from './dialect.js';
+import { type Dialect, factsOf, type Outgoing, type Play, samplesOf } from './dialect.js';
 
 /**
  * The simplest thing to write in any language: binary messages are PCM16, little-endian, mono, at the upstream's rate;
@@ -8,10 +8,12 @@ import { type Dialect, factsOf, type Outgoing, samplesOf } from './dialect.js';
  */
 export class PcmDialect implements Dialect {
   readonly #sampleRate: number;
+  readonly #play: Play;
   #message = Buffer.alloc(0);
 
-  constructor(sampleRate: number) {
+  constructor(sampleRate: number, play: Play) {
     this.#sampleRate = sampleRate;
+    this.#play = play;
   }
 
   greeting(call: Call, isResumed: boolean): readonly Outgoing[] {
@@ -44,7 +46,7 @@ export class PcmDialect implements Dialect {
     if (data.length === 0 || data.length % 2 === 1) {
       return `a binary message of ${data.length} bytes, which is no PCM16`;
     }
-    call.play(samplesOf(data), this.#sampleRate);
+    this.#play(samplesOf(data), this.#sampleRate);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { Call } from '../../src/handler.js';
 import { audioRates, isAudioRate } from '../../src/limits.js';
 import { runCommand } from './commands.js';
-import { type Dialect, factsOf, type Outgoing, samplesOf } from './dialect.js';
+import { type Dialect, factsOf, type Outgoing, type Play, samplesOf } from './dialect.js';
 import { audioFrame, messageFrame, type PipecatFrame, readFrame } from './protobuf.js';
 
 const wavHeaderBytes = 44;
@@ -16,12 +16,14 @@ const rtviVersion = '1.0.0';
  */
 export class PipecatDialect implements Dialect {
   readonly #sampleRate: number;
+  readonly #say: Play;
   #message = audioFrame(0, 0);
   #pcmBytes = -1;
   #messages = 0;
 
-  constructor(sampleRate: number) {
+  constructor(sampleRate: number, play: Play) {
     this.#sampleRate = sampleRate;
+    this.#say = play;
   }
 
   /** `client-ready` starts the bots that wait for it; the others take no notice. */
@@ -66,7 +68,7 @@ export class PipecatDialect implements Dialect {
         call.clear();
         return undefined;
       case 'audio':
-        return this.#play(call, frame);
+        return this.#play(frame);
       case 'message':
         return this.#told(call, frame.data);
       case 'other':
@@ -74,17 +76,18 @@ export class PipecatDialect implements Dialect {
     }
   }
 
-  #play(
-    call: Call,
-    { audio, sampleRate, numChannels }: Extract<PipecatFrame, { kind: 'audio' }>,
-  ): string | undefined {
+  #play({
+    audio,
+    sampleRate,
+    numChannels,
+  }: Extract<PipecatFrame, { kind: 'audio' }>): string | undefined {
     if (!isAudioRate(sampleRate)) return `audio at ${sampleRate} Hz, not one of ${audioRates}`;
     if (numChannels !== 1 && numChannels !== 2) return `audio of ${numChannels} channels`;
     const pcm = withoutHeader(audio);
     if (pcm.length % (2 * numChannels) !== 0) return `audio of ${pcm.length} bytes, half a frame`;
     if (pcm.length === 0) return undefined;
     const samples = samplesOf(pcm);
-    call.play(numChannels === 1 ? samples : mixed(samples), sampleRate);
+    this.#say(numChannels === 1 ? samples : mixed(samples), sampleRate);
     return undefined;
   }
 

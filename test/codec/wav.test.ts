@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { encodeMulaw } from '../../load/g711.js';
-import { bytesFromPcm, parseWav, readWav, wavBytes } from '../../load/wav.js';
+import { encodeMulaw } from '../../src/codec/g711.js';
+import { bytesFromPcm, parseWav, readWav, wavBytes } from '../../src/codec/wav.js';
 import { GatewayError } from '../../src/errors.js';
 import { audioRates } from '../../src/limits.js';
 

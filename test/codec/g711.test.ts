@@ -5,7 +5,7 @@ import {
   mulawFromSample,
   mulawSilence,
   sampleFromMulaw,
-} from '../../load/g711.js';
+} from '../../src/codec/g711.js';
 
 const codes = Uint8Array.from({ length: 256 }, (_, code) => code);
 

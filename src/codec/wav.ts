@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { errorText, GatewayError } from '../src/errors.js';
-import { audioRates, isAudioRate } from '../src/limits.js';
+import { errorText, GatewayError } from '../errors.js';
+import { audioRates, isAudioRate } from '../limits.js';
 import { decodeMulaw } from './g711.js';
 
 /** Mono 16-bit audio. */

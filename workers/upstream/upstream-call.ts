@@ -1,0 +1,112 @@
+import type { Wav } from '../../src/codec/wav.js';
+import type { UpstreamConfig } from '../../src/config/types.js';
+import type { EndReason } from '../../src/handler.js';
+import { upstreamBadMessagesMax } from '../../src/limits.js';
+import type { AddressPlace } from '../../src/shard/routing.js';
+import type { SessionCall } from '../session/call.js';
+import type { Outgoing } from './dialect.js';
+import { type LegEvents, type LegOptions, UpstreamLeg } from './leg.js';
+import { filledUrl } from './url.js';
+
+/** What a route says of its upstream. */
+export interface UpstreamRoute {
+  readonly onUpstreamLost: 'reconnect' | 'fallback' | 'hangup';
+  /** Name of the route that takes over; undefined: the call is hung up. */
+  readonly fallback: string | undefined;
+  readonly autoHangUp: boolean;
+  /** What the caller hears, again and again, until the application speaks. */
+  readonly meanwhile: Wav | undefined;
+}
+
+export type UpstreamParts = Pick<LegOptions, 'upstream' | 'book' | 'open' | 'ca'>;
+
+/** `meanwhile` is played again when less than this is left of it. */
+const meanwhileLowMs = 1_000;
+
+/** One call and its application: what each says reaches the other. */
+export abstract class UpstreamCall implements LegEvents {
+  protected readonly call: SessionCall;
+  protected readonly route: UpstreamRoute;
+  protected readonly leg: UpstreamLeg;
+  readonly #upstream: UpstreamConfig;
+  #badMessages = 0;
+  #reachedMs = 0;
+  #hasSpoken = false;
+
+  constructor(call: SessionCall, parts: UpstreamParts, route: UpstreamRoute) {
+    this.call = call;
+    this.route = route;
+    this.#upstream = parts.upstream;
+    this.leg = new UpstreamLeg(
+      {
+        ...parts,
+        caller: call.from || call.id,
+        reconnects: route.onUpstreamLost === 'reconnect',
+        urlOf: ({ url }, isResumed) => filledUrl(url, call, isResumed),
+      },
+      this,
+    );
+  }
+
+  abstract greeting(isResumed: boolean): readonly Outgoing[];
+  abstract message(data: Buffer, isBinary: boolean): void;
+  abstract ended(): void;
+  /** The caller, or the gateway, has ended the call. */
+  abstract over(reason: EndReason): void;
+
+  connect(): void {
+    this.#playMeanwhile();
+    this.leg.connect();
+  }
+
+  /** Called with every frame of the caller: it is the clock of what has to be looked at now and then. */
+  protected look(aheadMs: number, aheadMsMax: number): void {
+    if (this.leg.isPaused && aheadMs < aheadMsMax / 2) this.leg.resume();
+    if (!this.#hasSpoken && this.call.queuedMs < meanwhileLowMs) this.#playMeanwhile();
+  }
+
+  #playMeanwhile(): void {
+    const { meanwhile } = this.route;
+    if (meanwhile !== undefined) this.call.play(meanwhile.samples, meanwhile.rateHz);
+  }
+
+  /** The application is about to be heard. */
+  protected speaks(): void {
+    if (this.#hasSpoken) return;
+    this.#hasSpoken = true;
+    this.leg.spoke();
+    this.#report('spoke', performance.now() - this.#reachedMs);
+    if (this.route.meanwhile !== undefined) this.call.clear();
+  }
+
+  reached({ url }: AddressPlace, ms: number): void {
+    this.#reachedMs = performance.now();
+    this.#report('reached', ms, url);
+  }
+
+  #report(what: 'reached' | 'spoke', ms: number, url?: string): void {
+    this.call.report({ what, upstream: this.#upstream.name, ms, ...(url && { url }) });
+  }
+
+  overlong(bytes: number): void {
+    this.bad(`a message of ${bytes} bytes`);
+  }
+
+  protected bad(detail: string): void {
+    this.call.drop('upstream-bad-message', `the upstream sent ${detail}`);
+    this.#badMessages += 1;
+    if (this.#badMessages > upstreamBadMessagesMax) this.leg.giveUp(`it sent ${detail}`);
+  }
+
+  dropped(): void {
+    this.call.drop('upstream-slow', 'as the upstream does not read, or is not there');
+  }
+
+  failed(reason: 'upstream-failed' | 'upstream-lost', detail: string): void {
+    const { fallback, onUpstreamLost } = this.route;
+    const mayFallBack = reason === 'upstream-failed' || onUpstreamLost !== 'hangup';
+    if (this.route.meanwhile !== undefined && !this.#hasSpoken) this.call.clear();
+    if (fallback !== undefined && mayFallBack) this.call.handOver(fallback, `${reason}: ${detail}`);
+    else this.call.fail(reason, detail);
+  }
+}
