@@ -124,8 +124,10 @@ export const drainEndMs = 10_000;
 /** What an upstream may send in one message; a longer one is dropped, one above the second bound ends its connection. */
 export const upstreamMessageBytesMax = 1024 * 1024;
 export const upstreamPayloadBytesMax = 16 * 1024 * 1024;
-/** An upstream that has said something, or stayed so long, has taken the call. */
+/** An upstream that has said something, or stayed so long, has taken the call; before, it refused it. */
 export const upstreamProvenMs = 1_000;
+/** One that breaks off sooner than this has failed too, and the call goes elsewhere first. */
+export const upstreamBriefMs = 5_000;
 /** It is pinged so often; with a pong older than this it does not read, and after this long it is lost. */
 export const upstreamPingMs = 2_000;
 export const upstreamPongLateMs = 1_000;
@@ -141,6 +143,8 @@ export const relayAheadMsMax = 30_000;
 /** Reconnects of one call, unless one of them held for so long. */
 export const upstreamReconnectsMax = 5;
 export const upstreamSteadyMs = 60_000;
+/** Where no address can be had for a call that lost its own, all are tried again after so long. */
+export const upstreamRetryMs = 250;
 /** Messages of an upstream that mean nothing, in one call: with more it is lost. */
 export const upstreamBadMessagesMax = 20;
 /** Addresses of all upstreams together, those that a name resolves to included. */

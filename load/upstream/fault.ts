@@ -17,13 +17,14 @@ command.parse();
 const { calls, only } = command.opts<{ calls: number; only: string }>();
 
 let isKept = true;
-process.stdout.write(line('fault', '', 'calls', 'kept', 'longest silence'));
+process.stdout.write(line('fault', '', 'calls', 'kept', 'by the fallback', 'longest silence'));
 for (const fault of Object.keys(scenes).filter((name) => name.includes(only))) {
   for (const protocol of ['pcm', 'plivo'] as const) {
     try {
       const result = await runScene(fault, { calls, protocol });
+      const counts = [result.calls, result.kept, result.fallback];
       const silence = `${result.longestSilenceMs.toFixed(0)} ms`;
-      process.stdout.write(line(fault, protocol, result.calls, result.kept, silence));
+      process.stdout.write(line(fault, protocol, ...counts, silence));
       isKept &&= result.kept === result.calls;
     } catch (thrown) {
       process.stdout.write(`${line(fault, protocol)}FAILED: ${errorText(thrown)}\n`);

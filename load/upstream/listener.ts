@@ -49,10 +49,7 @@ export class Listener {
   }
 
   #heard(data: Buffer): void {
-    const message = JSON.parse(data.toString('utf8')) as {
-      readonly event: string;
-      readonly media?: { readonly payload: string };
-    };
+    const message = parsed(data.toString('utf8'));
     const nowMs = performance.now();
     if (message.event === 'clearAudio') this.#heardUntilMs = nowMs;
     if (message.event !== 'playAudio' || message.media === undefined) return;
@@ -84,5 +81,19 @@ export class Listener {
   hangUp(): void {
     clearInterval(this.#timer);
     this.#socket.close(1000);
+  }
+}
+
+interface Said {
+  readonly event?: string;
+  readonly media?: { readonly payload: string };
+}
+
+/** What an application sends goes on to Plivo as it is, also what is no JSON. */
+function parsed(text: string): Said {
+  try {
+    return JSON.parse(text) as Said;
+  } catch {
+    return {};
   }
 }

@@ -15,6 +15,8 @@ export interface SceneResult {
   readonly calls: number;
   /** Still up at the end, and hearing something. */
   readonly kept: number;
+  /** Of them, those that the fallback answers now. */
+  readonly fallback: number;
   /** Of all callers; the set-up counts. */
   readonly longestSilenceMs: number;
 }
@@ -31,6 +33,8 @@ interface Scene {
   /** What happens; the calls are made by `stage.call`. */
   act(stage: Stage): Promise<void>;
 }
+
+const fallbackRoute = 'fallback';
 
 /** How long a scene goes on when its fault is over. */
 const settleMs = 3_000;
@@ -90,8 +94,12 @@ export const scenes: Readonly<Record<string, Scene>> = {
     await sleep(5_000);
     for (const socket of app.sockets) socket.resume();
   }),
-  'one floods': first((app) => {
-    for (const socket of app.sockets) for (let i = 0; i < 3_000; i += 1) socket.send(app.frame());
+  'one floods': first(async (app) => {
+    // A minute of audio to each; in pieces, so that the applications beside it are not held up here.
+    for (let piece = 0; piece < 100; piece += 1) {
+      for (const socket of app.sockets) for (let i = 0; i < 30; i += 1) socket.send(app.frame());
+      await sleep(1);
+    }
   }),
   'one sends garbage': first((app) => {
     for (const socket of app.sockets) {
@@ -110,8 +118,8 @@ function settingsOf(protocol: Protocol, apps: readonly Application[], before: st
     shards: 1,
     upstreams: [{ name: 'app', protocol, urls }],
     routes: [
-      { name: 'main', upstream: 'app', onUpstreamLost: 'reconnect', fallback: 'echo' },
-      { name: 'echo', handler: 'echo' },
+      { name: 'main', upstream: 'app', onUpstreamLost: 'reconnect', fallback: fallbackRoute },
+      { name: fallbackRoute, handler: 'echo' },
     ],
   };
 }
@@ -143,7 +151,8 @@ export async function runScene(
       };
       await scene.act({ apps, call });
       await sleep(settleMs);
-      return resultOf(fault, protocol, listeners);
+      const fallback = await answeredByFallback(adminPort);
+      return { ...resultOf(fault, protocol, listeners), fallback };
     });
   } finally {
     for (const listener of listeners) listener.hangUp();
@@ -152,7 +161,13 @@ export async function runScene(
   }
 }
 
-function resultOf(fault: string, protocol: Protocol, listeners: readonly Listener[]): SceneResult {
+async function answeredByFallback(adminPort: number): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/api/calls`);
+  const { calls } = (await answer.json()) as { calls: { answeredBy: string }[] };
+  return calls.filter(({ answeredBy }) => answeredBy === fallbackRoute).length;
+}
+
+function resultOf(fault: string, protocol: Protocol, listeners: readonly Listener[]) {
   return {
     ...{ fault, protocol, calls: listeners.length },
     kept: listeners.filter((one) => one.isUp && one.hasHeardWithin(500)).length,

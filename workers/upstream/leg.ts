@@ -4,12 +4,12 @@ import type { UpstreamConfig } from '../../src/config/types.js';
 import { errorText } from '../../src/errors.js';
 import {
   upstreamBlockedMs,
+  upstreamBriefMs,
   upstreamMessageBytesMax,
   upstreamPayloadBytesMax,
-  upstreamPingMs,
-  upstreamPongLateMs,
   upstreamProvenMs,
   upstreamReconnectsMax,
+  upstreamRetryMs,
   upstreamSteadyMs,
 } from '../../src/limits.js';
 import type { AddressPlace } from '../../src/shard/routing.js';
@@ -17,6 +17,7 @@ import type { UpstreamEvent } from '../../src/shard/upstream-board.js';
 import { type Addresses, lookupOf } from './address-book.js';
 import type { Outgoing } from './dialect.js';
 import { LegQueue } from './leg-queue.js';
+import { Pulse } from './pulse.js';
 
 /** What a call's leg tells. `ended` or `failed` comes once, as the last. */
 export interface LegEvents {
@@ -63,11 +64,13 @@ export class UpstreamLeg {
   /** Since when an application is sought. */
   #soughtMs = 0;
   #untilMs = 0;
-  #readyTimer: NodeJS.Timeout | undefined = undefined;
+  /** Of the next attempt, or of the first audio. */
+  #timer: NodeJS.Timeout | undefined = undefined;
   #openedMs = 0;
   #isOpen = false;
-  /** It has said something, or stayed long enough: what happens now happens in mid-call. */
+  /** It has said something: what happens now happens in mid-call, as it does when it has stayed long enough. */
   #isProven = false;
+  #isTrusted = false;
   #isResumed = false;
   /** In a row, none of which held for long. */
   #reconnects = 0;
@@ -75,9 +78,7 @@ export class UpstreamLeg {
   #why = 'no address is free';
   /** What waits for the application. */
   readonly #queue = new LegQueue();
-  #pingedMs = 0;
-  #pongDue = false;
-  #blockedSinceMs = 0;
+  #pulse = new Pulse(0);
 
   constructor(options: LegOptions, events: LegEvents) {
     this.#options = options;
@@ -91,7 +92,6 @@ export class UpstreamLeg {
   connect(): void {
     this.#soughtMs = performance.now();
     this.#untilMs = this.#soughtMs + this.#options.upstream.connectMs;
-    this.#tried.clear();
     this.#next();
   }
 
@@ -99,14 +99,24 @@ export class UpstreamLeg {
     const { book, caller, upstream } = this.#options;
     const leftMs = this.#untilMs - performance.now();
     const address = leftMs <= 0 ? undefined : book.take(caller, this.#tried);
-    if (address === undefined) return this.#fail();
+    if (address === undefined) return this.#none(leftMs);
     this.#tried.add(address.index);
     this.#address = address;
     if (this.#tried.size > 1) this.#count('failed-over');
     this.#isProven = false;
+    this.#isTrusted = false;
     // No address may use up the time of the others.
     const withinMs = Math.min(leftMs, Math.max(upstream.connectMs / 3, 100));
     this.#dial(address, Math.ceil(withinMs));
+  }
+
+  /** An application that broke off may be starting again: within the time for it, all are tried again. */
+  #none(leftMs: number): void {
+    if (!this.#isResumed || leftMs < upstreamRetryMs) return this.#fail();
+    this.#timer = setTimeout(() => {
+      this.#tried.clear();
+      this.#next();
+    }, upstreamRetryMs);
   }
 
   #dial(address: AddressPlace, withinMs: number): void {
@@ -130,9 +140,7 @@ export class UpstreamLeg {
     let trouble = '';
     socket.on('open', () => this.#opened(socket));
     socket.on('message', (data, isBinary) => this.#heard(socket, data, isBinary));
-    socket.on('pong', () => {
-      this.#pongDue = false;
-    });
+    socket.on('pong', () => this.#pulse.beat());
     socket.on('error', (error) => {
       trouble = errorText(error);
     });
@@ -151,9 +159,7 @@ export class UpstreamLeg {
     if (socket !== this.#socket) return;
     this.#isOpen = true;
     this.#openedMs = performance.now();
-    this.#pingedMs = this.#openedMs;
-    this.#pongDue = false;
-    this.#blockedSinceMs = 0;
+    this.#pulse = new Pulse(this.#openedMs);
     this.#count(this.#isResumed ? 'resumed' : 'connected');
     this.#events.reached(this.#address!, this.#openedMs - this.#soughtMs);
     this.#expectAudio();
@@ -165,7 +171,7 @@ export class UpstreamLeg {
   #expectAudio(): void {
     const { readyMs, connectMs } = this.#options.upstream;
     if (readyMs === 0) return;
-    this.#readyTimer = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#untilMs = performance.now() + connectMs;
       this.#unreached('silent', `no audio within ${readyMs / 1_000} s`);
     }, readyMs);
@@ -173,21 +179,22 @@ export class UpstreamLeg {
 
   /** The application has said something to the caller. */
   spoke(): void {
-    clearTimeout(this.#readyTimer);
+    clearTimeout(this.#timer);
   }
 
   #heard(socket: WebSocket, data: RawData, isBinary: boolean): void {
     if (socket !== this.#socket) return;
-    this.#proven();
+    this.#isProven = true;
     const bytes = data as Buffer;
     this.#options.book.received(this.#address!, bytes.length);
     if (bytes.length > upstreamMessageBytesMax) this.#events.overlong(bytes.length);
     else this.#events.message(bytes, isBinary);
   }
 
-  #proven(): void {
-    if (this.#isProven || this.#address === undefined) return;
-    this.#isProven = true;
+  /** What failed before at this address does not count any more. */
+  #trust(): void {
+    if (this.#isTrusted || this.#address === undefined) return;
+    this.#isTrusted = true;
     this.#options.book.succeeded(this.#address);
   }
 
@@ -196,7 +203,10 @@ export class UpstreamLeg {
     const isEarly = !this.#isProven && performance.now() - this.#openedMs < upstreamProvenMs;
     if (!wasOpen)
       return this.#unreached(/timed? ?out/i.test(detail) ? 'timeout' : 'refused', detail);
-    if (code === goneCodes.onPurpose) return this.#over(() => this.#events.ended());
+    if (code === goneCodes.onPurpose) {
+      this.#trust();
+      return this.#over(() => this.#events.ended());
+    }
     if (isEarly) return this.#unreached(code === goneCodes.busy ? 'busy' : 'early-close', detail);
     this.#lost(detail);
   }
@@ -210,11 +220,18 @@ export class UpstreamLeg {
     this.#next();
   }
 
-  #lost(detail: string): void {
+  /** `isFault`: it went wrong, however long it had gone right. */
+  #lost(detail: string, isFault = false): void {
     this.#count('lost');
     this.#why = detail;
+    const lastedMs = performance.now() - this.#openedMs;
+    this.#tried.clear();
+    if ((isFault || lastedMs < upstreamBriefMs) && this.#address !== undefined) {
+      this.#tried.add(this.#address.index);
+      this.#options.book.failed(this.#address);
+    }
     this.#letGo();
-    if (performance.now() - this.#openedMs > upstreamSteadyMs) this.#reconnects = 0;
+    if (lastedMs > upstreamSteadyMs) this.#reconnects = 0;
     this.#reconnects += 1;
     const mayReturn = this.#options.reconnects && this.#reconnects <= upstreamReconnectsMax;
     if (!mayReturn) return this.#fail('upstream-lost');
@@ -236,7 +253,7 @@ export class UpstreamLeg {
 
   /** The connection is over; its place is free. */
   #letGo(): void {
-    clearTimeout(this.#readyTimer);
+    clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = undefined;
     this.#isOpen = false;
@@ -261,7 +278,7 @@ export class UpstreamLeg {
       this.#queue.empty(socket);
       socket.send(bytes, isBinary ? binary : text);
       this.#options.book.sent(this.#address!, bytes.length);
-    } else if (socket !== undefined && nowMs - this.#blockedSinceMs > upstreamBlockedMs) {
+    } else if (socket !== undefined && this.#pulse.lateMs(nowMs) > upstreamBlockedMs) {
       this.#lost('it does not read');
     } else if (!this.#queue.audio(bytes, isBinary)) this.#dropped();
   }
@@ -282,18 +299,9 @@ export class UpstreamLeg {
     this.#events.dropped();
   }
 
-  /** Known by a pong that is late: kernel buffers swallow minutes of audio before a send says anything. */
   #isBlocked(socket: WebSocket, nowMs: number): boolean {
-    if (!this.#isProven && nowMs - this.#openedMs > upstreamProvenMs) this.#proven();
-    if (!this.#pongDue && nowMs - this.#pingedMs >= upstreamPingMs) {
-      this.#pingedMs = nowMs;
-      this.#pongDue = true;
-      socket.ping();
-    }
-    const isLate = this.#pongDue && nowMs - this.#pingedMs > upstreamPongLateMs;
-    if (!isLate) this.#blockedSinceMs = 0;
-    else if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
-    return isLate;
+    if (!this.#isTrusted && nowMs - this.#openedMs > upstreamBriefMs) this.#trust();
+    return this.#pulse.isLate(socket, nowMs);
   }
 
   /** Reads nothing until `resume`. */
@@ -312,17 +320,17 @@ export class UpstreamLeg {
   /** The application has gone wrong: nothing more of it. */
   giveUp(detail: string): void {
     if (this.#isOver || this.#address === undefined) return;
-    this.#options.book.failed(this.#address);
-    this.#lost(detail);
+    this.#lost(detail, true);
   }
 
   /** The call is over: a last word, and a close. Nothing is told any more. */
   close(goodbye: Outgoing | undefined, how: 'close' | 'cut' = 'close'): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#readyTimer);
+    clearTimeout(this.#timer);
     const socket = this.#isOpen ? this.#socket : undefined;
     const dialled = this.#socket;
+    if (socket !== undefined) this.#trust();
     this.#socket = undefined;
     this.#isOpen = false;
     if (this.#address !== undefined) this.#options.book.release(this.#address);
