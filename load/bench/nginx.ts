@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, type Children, freePort, listening } from './children.js';
 
-/** Debian keeps it where only an administrator's shell looks. */
-const programs = ['nginx', '/usr/sbin/nginx'];
+/** Children get no PATH. */
+const programs = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'];
 
 /** nginx as one would put it in front of several applications: one process, WebSockets passed on. */
 function configOf(port: number, target: string, folder: string): string {
