@@ -1,14 +1,18 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { GatewayError } from '../../src/errors.js';
 
 const readyMsMax = 15_000;
 const endMsMax = 5_000;
+/** As it was built: from there too when this file is run as it stands. */
+const root = dirname(createRequire(import.meta.url).resolve('#package.json'));
+const cli = join(root, 'dist/src/cli.js');
 const outputKeptMax = 4_000;
 
 /** A process that the bench started. */
@@ -38,7 +42,6 @@ export class Children {
     env: Readonly<Record<string, string>> = {},
     settings: object = {},
   ): Child {
-    const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
     // What it keeps is nobody's next time. A Ctrl-C is for us to pass on: hence a process group of its own.
     const cwd = mkdtempSync(join(tmpdir(), 'bench-gateway-'));
     // JSON is YAML.
