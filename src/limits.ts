@@ -151,6 +151,7 @@ export const upstreamBadMessagesMax = 20;
 export const upstreamAddressesMax = 1_024;
 /** Names are resolved, and addresses checked, so often. */
 export const upstreamWatchMs = 5_000;
+export const resolveTimeoutMs = 3_000;
 /** A health check that takes longer has failed; so many in a row, and the address is unhealthy. */
 export const healthTimeoutMs = 2_000;
 export const healthFailuresMax = 2;

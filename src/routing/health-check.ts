@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import type { UpstreamConfig } from '../config/types.js';
 import { healthTimeoutMs } from '../limits.js';
 import type { AddressPlace } from '../shard/routing.js';
@@ -34,11 +34,14 @@ function answers(
 ): Promise<boolean> {
   const { host, port, isTls } = endpointOf(url);
   const name = bare(host);
+  const ca = readIfThere(caFile);
   return new Promise((resolve) => {
     const request = (isTls ? httpsRequest : httpRequest)({
-      ...{ host: ip ?? name, servername: name, port, path, agent: false },
+      ...{ host: ip ?? name, port, path, agent: false },
+      // An address is no name that TLS could ask for.
+      servername: isIP(name) > 0 ? '' : name,
       headers: { ...headers, host: `${host}:${port}` },
-      ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+      ...(ca !== undefined && { ca }),
       signal: AbortSignal.timeout(healthTimeoutMs),
     });
     request.once('response', (response) => {
@@ -54,4 +57,13 @@ function answers(
 /** IPv6 addresses stand in brackets in a URL. */
 function bare(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');
+}
+
+/** It was there when the configuration was read. */
+function readIfThere(file: string | undefined): Buffer | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,11 @@
 import type { UpstreamConfig } from '../config/types.js';
 import { errorText } from '../errors.js';
-import { healthFailuresMax, upstreamAddressesMax, upstreamWatchMs } from '../limits.js';
+import {
+  healthFailuresMax,
+  resolveTimeoutMs,
+  upstreamAddressesMax,
+  upstreamWatchMs,
+} from '../limits.js';
 import type { Log } from '../log.js';
 import type { AddressPlace, ShardUpstream } from '../shard/routing.js';
 import { UpstreamBoard, type UpstreamEvent, upstreamEvents } from '../shard/upstream-board.js';
@@ -86,8 +91,17 @@ export class Upstreams {
 
   /** Resolves names and checks health from now on; tells which addresses an upstream has when they change. */
   watch(changed: (upstream: string, places: readonly AddressPlace[]) => void): void {
+    let isBusy = false;
     this.#watcher = setInterval(() => {
-      this.#looking = this.#looking.then(() => this.#look(changed));
+      if (isBusy) return;
+      isBusy = true;
+      const failed = (thrown: unknown) =>
+        this.#log.error({ err: thrown }, 'upstreams could not be looked after');
+      this.#looking = this.#look(changed)
+        .catch(failed)
+        .finally(() => {
+          isBusy = false;
+        });
     }, this.#watchMs);
     this.#watcher.unref();
   }
@@ -149,7 +163,7 @@ export class Upstreams {
   async #ipsOf(url: string): Promise<readonly string[] | undefined> {
     const { host } = endpointOf(url);
     try {
-      const ips = await this.#resolve(host);
+      const ips = await inTime(this.#resolve(host));
       this.#unresolved.delete(host);
       return ips.toSorted();
     } catch (thrown) {
@@ -209,4 +223,14 @@ export class Upstreams {
 
 function sameIndices(a: readonly AddressPlace[], b: readonly AddressPlace[]): boolean {
   return a.length === b.length && a.every(({ index }, i) => index === b[i]?.index);
+}
+
+/** DNS servers that are down can take half a minute to say nothing. */
+function inTime<T>(promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const seconds = resolveTimeoutMs / 1_000;
+    const late = () => reject(new Error(`no answer within ${seconds} s`));
+    const timer = setTimeout(late, resolveTimeoutMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -90,6 +90,14 @@ describe('an application that speaks the protocol of Plivo', () => {
     await client.hangUp();
   });
 
+  it('is reached also by a call whose id cannot stand in a URL as it is', async () => {
+    const app = await Application.open();
+    const gateway = await gatewayTo(`${app.url}/?call={call}`);
+    const client = await gateway.call({ callId: 'a\ud800b' });
+    expect((await app.untilCall()).request.url).toBe('/?call=a%EF%BF%BDb');
+    await client.hangUp();
+  });
+
   it('hears first what was said while it was being reached, in order', async () => {
     const app = await Application.open();
     const gateway = await gatewayTo([{ url: await deadPort(), weight: 1_000 }, app.url]);

@@ -15,6 +15,11 @@ export function filledUrl(template: string, call: Call, isResumed: boolean): str
     body: () => Buffer.from(JSON.stringify(facts)).toString('base64'),
   };
   return template.replace(/\{([a-z]+)\}/g, (_, name: string) =>
-    encodeURIComponent(values[name]?.() ?? ''),
+    encodeURIComponent(wellFormed(values[name]?.() ?? '')),
   );
+}
+
+/** Half a surrogate pair cannot be encoded; ids come from the other side. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
