@@ -1,8 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { errorText, GatewayError } from '../src/errors.js';
-import { type CallOptions, call, callDefaults } from './call.js';
+import type { Fields, SignedMethod } from '../src/plivo/signature.js';
+import { type AnswerOptions, type CallOptions, call, callDefaults } from './call.js';
 import { isGood, summaryText } from './call-summary.js';
 import type { Caller } from './caller.js';
+import { notEmpty, webSocketUrl, webUrl, wholeNumber } from './flags.js';
+import type { Direction } from './round/call-fields.js';
+import { shownUrl } from './shown-url.js';
 import { type StreamFormatName, streamFormatNames } from './stream-format.js';
 
 /** Where a command prints; the process's own streams unless a test wants to see. */
@@ -24,8 +28,10 @@ export async function runCall(options: RunCallOptions, to: Console = process): P
   const onCaller = (caller: Caller, apiUrl: string): void => {
     options.onCaller?.(caller, apiUrl);
     if (options.json === true) return;
-    const url = options.url ?? callDefaults.url;
-    to.stderr.write(`calling ${url}; the stand-in for Plivo's REST API is ${apiUrl}\n`);
+    stopShowing();
+    to.stderr.write(
+      `calling ${shownUrl(caller.url)}; the stand-in for Plivo's REST API is ${apiUrl}\n`,
+    );
     stopShowing = showProgress(caller, to.stderr);
   };
   try {
@@ -64,12 +70,6 @@ function progressLine(caller: Caller): string {
   return `${elapsed} s  sent ${voice.mediaSent}  ${heard}  lead ${leadMs} ms`;
 }
 
-function port(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value <= 65_535) return value;
-  throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
-}
-
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value <= 86_400) return value;
@@ -81,14 +81,21 @@ function digits(text: string): string {
   throw new InvalidArgumentError('Digits are 0-9 * # A-D.');
 }
 
-function streamUrl(text: string): string {
-  if (/^wss?:\/\//.test(text) && URL.canParse(text)) return text;
-  throw new InvalidArgumentError('It must begin with ws:// or wss://.');
+/** `X-PH-name=value` */
+function sipHeader(text: string, others: Fields = []): Fields {
+  const [, name, value] = /^(X-PH-[A-Za-z0-9-]+)=(.*)$/i.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [...others, [name, value]];
+  throw new InvalidArgumentError('It must be like X-PH-tenant=acme.');
 }
 
 interface CallFlags {
   readonly url: string;
-  readonly format: StreamFormatName;
+  readonly answerUrl?: string;
+  readonly answerMethod?: SignedMethod;
+  readonly hangupUrl?: string;
+  readonly direction?: Direction;
+  readonly sipHeader?: Fields;
+  readonly format?: StreamFormatName;
   readonly wav?: string;
   readonly out?: string;
   readonly dtmf?: string;
@@ -105,14 +112,16 @@ interface CallFlags {
 }
 
 function optionsOf(flags: CallFlags): RunCallOptions {
-  const { wav, out, dtmf, token, from, to, headers, timeout, json } = flags;
+  const { wav, out, dtmf, token, from, to, headers, timeout, json, format } = flags;
+  const answer = answerOf(flags);
   return {
     url: flags.url,
-    format: flags.format,
     dtmfAtMs: flags.dtmfAt * 1_000,
     dtmfGapMs: flags.dtmfGap * 1_000,
     apiPort: flags.apiPort,
     accountId: flags.account,
+    ...(answer === undefined ? {} : { answer }),
+    ...(format === undefined ? {} : { format }),
     ...(wav === undefined ? {} : { wavPath: wav }),
     ...(out === undefined ? {} : { outPath: out }),
     ...(dtmf === undefined ? {} : { dtmf }),
@@ -124,6 +133,27 @@ function optionsOf(flags: CallFlags): RunCallOptions {
     ...(json === undefined ? {} : { json }),
   };
 }
+
+function answerOf(flags: CallFlags): AnswerOptions | undefined {
+  const {
+    answerUrl: url,
+    answerMethod: method,
+    hangupUrl,
+    direction,
+    sipHeader: sipHeaders,
+  } = flags;
+  if (url === undefined) return undefined;
+  return {
+    url,
+    ...(method === undefined ? {} : { method }),
+    ...(hangupUrl === undefined ? {} : { hangupUrl }),
+    ...(direction === undefined ? {} : { direction }),
+    ...(sipHeaders === undefined ? {} : { sipHeaders }),
+  };
+}
+
+/** Options that say nothing without `--answer-url`. */
+const answerFlags = ['answerMethod', 'hangupUrl', 'direction', 'sipHeader'] as const;
 
 /** Ctrl-C hangs up; the summary still follows. */
 async function runUntilInterrupted(options: RunCallOptions): Promise<number> {
@@ -148,27 +178,59 @@ export function callCommand(): Command {
   command.description('make one simulated Plivo call and judge what the gateway does with it');
   command.option('--wav <file>', 'what the caller says (default: three seconds of test signal)');
   command.option('--out <file>', 'write what the caller heard, as 16-bit WAV at the stream rate');
-  command.option('--url <url>', 'stream URL of the gateway', streamUrl, callDefaults.url);
+  command.option('--url <url>', 'stream URL of the gateway', webSocketUrl, callDefaults.url);
   command.addOption(
-    new Option('--format <format>', 'stream format')
-      .choices(streamFormatNames)
-      .default(callDefaults.format),
+    new Option('--answer-url <url>', 'begin with this answer webhook, and do what its XML says')
+      .argParser(webUrl)
+      .conflicts(['url', 'headers']),
+  );
+  command.addOption(
+    new Option('--answer-method <method>', 'of the answer webhook (default: POST)').choices([
+      'POST',
+      'GET',
+    ]),
+  );
+  const hangupHelp = 'told of the end of the call (default: the answer URL ending in /hangup)';
+  command.option('--hangup-url <url>', hangupHelp, webUrl);
+  command.addOption(
+    new Option('--direction <direction>', 'of the call (default: inbound)').choices([
+      'inbound',
+      'outbound',
+    ]),
+  );
+  const sipHelp = 'X-PH-name=value, a header that came by SIP; may be repeated';
+  command.option('--sip-header <header>', sipHelp, sipHeader);
+  command.addOption(
+    new Option(
+      '--format <format>',
+      `stream format (default: what the answer's contentType says; without an answer ${callDefaults.format})`,
+    ).choices(streamFormatNames),
   );
   const atSeconds = callDefaults.dtmfAtMs / 1_000;
   const gapSeconds = callDefaults.dtmfGapMs / 1_000;
   command.option('--dtmf <digits>', 'keys to press, over 0-9 * # A-D', digits);
   command.option('--dtmf-at <s>', 'when the first key is pressed', seconds, atSeconds);
   command.option('--dtmf-gap <s>', 'time between two keys', seconds, gapSeconds);
-  command.option('--from <number>', "caller's number, added to the URL's query");
-  command.option('--to <number>', "callee's number, added to the URL's query");
+  const numberHelp = "of the webhooks; without --answer-url added to the stream URL's query";
+  command.option('--from <number>', `caller's number: ${numberHelp}`);
+  command.option('--to <number>', `callee's number: ${numberHelp}`);
   command.option('--headers <text>', 'extra headers of the stream, e.g. "tenant=acme;plan=gold"');
   const apiHelp = "port of the stand-in for Plivo's REST API on 127.0.0.1; 0 takes a free one";
-  command.option('--api-port <port>', apiHelp, port, callDefaults.apiPort);
-  command.option('--account <id>', 'Plivo account id in `start`', callDefaults.accountId);
-  command.option('--token <token>', 'accept REST requests with this account and token only');
+  command.option('--api-port <port>', apiHelp, wholeNumber(0, 65_535), callDefaults.apiPort);
+  command.option('--account <id>', 'Plivo account id', callDefaults.accountId);
+  command.option(
+    '--token <token>',
+    "the account's auth token: signs upgrade and webhooks, and REST requests must bring it",
+    notEmpty,
+  );
   command.option('--timeout <s>', 'longest call (default: the speech and a minute)', seconds);
   command.option('--json', 'print the summary as one line of JSON, and nothing else');
   command.action(async (flags: CallFlags) => {
+    const idle = answerFlags.find((name) => flags[name] !== undefined);
+    if (flags.answerUrl === undefined && idle !== undefined) {
+      const option = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      command.error(`error: option '--${option}' goes with '--answer-url'`);
+    }
     process.exitCode = await runUntilInterrupted(optionsOf(flags));
   });
   return command;

@@ -7,6 +7,13 @@ export function isOrderlyClose(code: number): boolean {
   return orderlyCloseCodes.includes(code);
 }
 
+/** Why Plivo would call the stream dropped (protocol section 4.4); null if it ended in order. */
+export function dropDetail({ endReason, endDetail, closeCode }: CallOutcome): string | null {
+  const isDropped = endReason === 'connect-failed' || endReason === 'dropped';
+  const isOdd = endReason === 'gateway-closed' && !isOrderlyClose(closeCode ?? 1005);
+  return isDropped || isOdd ? (endDetail ?? endReason) : null;
+}
+
 /** How one call ends. The first reason stands, but a hang-up by the gateway goes before all. */
 export class CallEnding {
   closeCode: number | null = null;

@@ -1,13 +1,17 @@
 import type { Caller } from './caller.js';
 import type { CallEndReason, CallOutcome } from './caller-options.js';
 import { echoMatch } from './echo-snr.js';
-import type { Speech, StreamFormatName } from './stream-format.js';
+import { type RoundSummary, roundRows } from './round/round-summary.js';
+import { shownUrl } from './shown-url.js';
+import type { StreamFormatName } from './stream-format.js';
 import type { Violation } from './violations.js';
 
 /** What one simulated call came to: the JSON of `call --json`. */
 export interface CallSummary {
   readonly callId: string;
+  /** Empty if there was no stream. */
   readonly streamId: string;
+  /** As `shownUrl` shows it. */
   readonly url: string;
   readonly format: StreamFormatName;
   readonly endReason: CallEndReason;
@@ -37,7 +41,10 @@ export interface CallSummary {
   readonly leadMsMax: number;
   /** How late the simulator itself was at worst: if this is large, doubt the other times. */
   readonly scheduleLagMsMax: number;
+  /** All of the call: of its streams, webhooks, XML, and REST requests. */
   readonly violations: readonly Violation[];
+  /** Of a call that began with its answer webhook. What is said above is then of its last stream. */
+  readonly round: RoundSummary | null;
 }
 
 export interface Percentiles {
@@ -70,18 +77,17 @@ export function percentilesOf(values: readonly number[]): Percentiles | null {
 export function summarize(
   caller: Caller,
   outcome: CallOutcome,
-  url: string,
-  speech: Speech,
-  apiViolations: readonly Violation[],
+  violations: readonly Violation[],
+  round: RoundSummary | null,
 ): CallSummary {
-  const { ear, voice } = caller;
+  const { ear, voice, speech } = caller;
   const { rateHz } = speech.format;
   const match = echoMatch(speech.samples, ear.heard.joined(), { rateHz });
   const isEcho = match !== null && match.snrDb >= echoSnrDbMin && !ear.turnaround.ranAhead;
   return {
     callId: caller.callId,
     streamId: caller.streamId,
-    url,
+    url: shownUrl(caller.url),
     format: speech.format.name,
     endReason: outcome.endReason,
     endDetail: outcome.endDetail,
@@ -105,22 +111,30 @@ export function summarize(
     underruns: ear.playout.underruns,
     leadMsMax: rounded(ear.playout.leadMsMax),
     scheduleLagMsMax: rounded(voice.lagMsMax),
-    violations: [...caller.violations.list(), ...apiViolations],
+    violations,
+    round,
   };
 }
 
-const failedReasons: readonly CallEndReason[] = ['connect-failed', 'dropped', 'time-limit'];
+const failedReasons: readonly CallEndReason[] = [
+  'connect-failed',
+  'dropped',
+  'time-limit',
+  'no-stream',
+];
 
 /** True if the call was as it should be: that is exit code 0. */
-export function isGood(summary: CallSummary): boolean {
-  return summary.violations.length === 0 && !failedReasons.includes(summary.endReason);
+export function isGood({ violations, endReason, round }: CallSummary): boolean {
+  const ends = [endReason, ...(round?.streams ?? []).map((stream) => stream.endReason)];
+  return violations.length === 0 && !ends.some((end) => failedReasons.includes(end));
 }
 
 /** The summary for people. */
 export function summaryText(summary: CallSummary): string {
-  const { turnaroundMs, checkpoints, violations } = summary;
+  const { turnaroundMs, checkpoints, violations, round } = summary;
+  const stream = summary.streamId === '' ? 'no stream' : `stream ${summary.streamId}`;
   const rows: [string, string][] = [
-    ['call', `${summary.callId}, stream ${summary.streamId}`],
+    ['call', `${summary.callId}, ${stream}`],
     ['ended', `${summary.endReason} after ${summary.seconds.toFixed(1)} s`],
   ];
   if (summary.endDetail !== null) rows.push(['', summary.endDetail]);
@@ -144,6 +158,7 @@ export function summaryText(summary: CallSummary): string {
     rows.push(['checkpoints', `${received} received, ${played} played, ${cleared} cleared`]);
   }
   rows.push(['own lag', `${summary.scheduleLagMsMax.toFixed(1)} ms at most`]);
+  if (round !== null) rows.push(...roundRows(round));
   if (violations.length === 0) rows.push(['violations', 'none']);
   for (const { name, detail, count } of violations) {
     rows.push(['VIOLATION', `${name}: ${detail}${count > 1 ? ` (${count} times)` : ''}`]);

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { writeWav } from '../src/codec/wav.js';
 import { GatewayError } from '../src/errors.js';
+import type { Fields, SignedMethod } from '../src/plivo/signature.js';
 import { type CallSummary, summarize } from './call-summary.js';
 import { Caller } from './caller.js';
-import type { TimedDigit } from './caller-options.js';
+import type { CallerOptions, CallOutcome, TimedDigit } from './caller-options.js';
 import { PlivoApi, type PlivoCredentials } from './plivo-api.js';
+import type { Direction } from './round/call-fields.js';
+import { Round, type RoundOptions } from './round/round.js';
 import { speechSamples } from './speech.js';
 import {
   prepareSpeech,
@@ -19,7 +23,26 @@ export const callDefaults = {
   accountId: 'MAEXAMPLE0000000000A',
   dtmfAtMs: 2_000,
   dtmfGapMs: 1_000,
+  /** Of the webhooks; the stream URL gets none by default. */
+  from: '15551230000',
+  to: '15557650000',
 } as const;
+
+/** As Plivo tries a stream that does not connect: twice more (protocol section 7.2). */
+const connectRetries = 2;
+
+/** Plivo's webhooks around a call. */
+export interface AnswerOptions {
+  readonly url: string;
+  /** Default: POST. */
+  readonly method?: SignedMethod;
+  /** Default: the answer URL with its last path segment replaced by `hangup`. */
+  readonly hangupUrl?: string;
+  /** Default: inbound. */
+  readonly direction?: Direction;
+  /** `X-PH-name` and value, as a SIP endpoint sends them. */
+  readonly sipHeaders?: Fields;
+}
 
 /** One simulated call. What is left out takes its value from `callDefaults`. */
 export interface CallOptions {
@@ -38,46 +61,51 @@ export interface CallOptions {
   readonly api?: PlivoApi;
   readonly apiPort?: number;
   readonly accountId?: string;
-  /** With it, the own REST stand-in takes this account and token only. */
+  /**
+   * The account's auth token: webhooks and upgrades are signed with it, and the own REST stand-in takes this account and
+   * token only.
+   */
   readonly authToken?: string;
+  /** The call begins with this webhook, and connects to where its answer says, in place of `url`. */
+  readonly answer?: AnswerOptions;
   readonly from?: string;
   readonly to?: string;
   readonly extraHeaders?: string;
   readonly timeLimitMs?: number;
-  /** Hands out the caller once it has been made, to watch it or to hang up. */
+  /** Hands out the caller of each stream once it has been made, to watch it or to hang up. */
   readonly onCaller?: (caller: Caller, apiUrl: string) => void;
 }
 
 /** Makes one call from start to end. Throws only for what was wrong before it began. */
 export async function call(options: CallOptions): Promise<CallSummary> {
-  const speech = await speechFor(options);
+  const speech = await speechFor(options, options.format ?? callDefaults.format);
   const digits = timedDigits(options);
   if (options.outPath !== undefined) await saveWav(options.outPath, new Int16Array(), speech);
   const api = options.api ?? (await openApi(options));
   try {
-    return await callThrough(api, options, speech, digits);
+    const { answer } = options;
+    return answer === undefined
+      ? await callStream(api, options, { speech, digits })
+      : await callByAnswer(api, options, answer, { speech, digits });
   } finally {
     if (options.api === undefined) await api.close();
   }
 }
 
-async function callThrough(
-  api: PlivoApi,
-  options: CallOptions,
-  speech: Speech,
-  digits: readonly TimedDigit[],
-): Promise<CallSummary> {
-  const url = options.url ?? callDefaults.url;
-  const { accountId = callDefaults.accountId, from, to, extraHeaders, timeLimitMs } = options;
+/** What the caller does, whatever the stream. */
+interface Part {
+  readonly speech: Speech;
+  readonly digits: readonly TimedDigit[];
+}
+
+async function callStream(api: PlivoApi, options: CallOptions, part: Part): Promise<CallSummary> {
+  const { url = callDefaults.url, from, to, extraHeaders } = options;
   const caller = new Caller({
+    ...callerOptions(options, part),
     url,
-    speech,
-    digits,
-    accountId,
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(extraHeaders === undefined ? {} : { extraHeaders }),
-    ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
   });
   api.add(caller.callId, {
     hangUp: () => caller.hangUpByGateway(),
@@ -86,17 +114,101 @@ async function callThrough(
   options.onCaller?.(caller, api.url);
   const outcome = await caller.run();
   api.remove(caller.callId);
-  if (options.outPath !== undefined) {
-    const span = { fromMs: outcome.startMs, untilMs: outcome.endMs, rateHz: speech.format.rateHz };
-    const heard = caller.ear.heard.timeline(caller.ear.playout.runs(), span);
-    await saveWav(options.outPath, heard, speech);
-  }
-  return summarize(caller, outcome, url, speech, api.violations.list());
+  await saveHeard(options, caller, outcome);
+  const violations = [...caller.violations.list(), ...api.violations.list()];
+  return summarize(caller, outcome, violations, null);
 }
 
-async function speechFor(options: CallOptions): Promise<Speech> {
-  const format = streamFormats[options.format ?? callDefaults.format];
+async function callByAnswer(
+  api: PlivoApi,
+  options: CallOptions,
+  answer: AnswerOptions,
+  part: Part,
+): Promise<CallSummary> {
+  const { accountId = callDefaults.accountId, from = callDefaults.from } = options;
+  const { direction = 'inbound', sipHeaders = [] } = answer;
+  const to = options.to ?? callDefaults.to;
+  const callId = randomUUID();
+  const common = { ...callerOptions(options, part), callId };
+  const callerFor: RoundOptions['callerFor'] = async (stream, onStart, note) => {
+    const { format = callDefaults.format } = stream;
+    if (options.format !== undefined && options.format !== format) {
+      note(`the stream is ${options.format} as told, not ${format} as its contentType says`);
+    }
+    const { timeoutMs } = stream;
+    const caller = new Caller({
+      ...common,
+      url: stream.url,
+      speech: await speechFor(options, options.format ?? format),
+      extraHeaders: stream.extraHeaders,
+      retries: connectRetries,
+      isOneWay: !stream.isBidirectional,
+      onStart,
+      ...(timeoutMs === undefined ? {} : { streamTimeoutMs: timeoutMs }),
+    });
+    options.onCaller?.(caller, api.url);
+    return caller;
+  };
+  const round = new Round({
+    facts: { callId, accountId, from, to, direction, sipHeaders },
+    answerUrl: answer.url,
+    answerMethod: answer.method ?? 'POST',
+    hangupUrl: answer.hangupUrl ?? hangupUrlBeside(answer.url),
+    authToken: options.authToken,
+    callerFor,
+  });
+  api.add(callId, round);
+  const { summary, streams } = await round.run();
+  api.remove(callId);
+  const last = streams.at(-1) ?? {
+    caller: new Caller({ ...common, url: '', streamId: '' }),
+    outcome: withoutStream,
+  };
+  await saveHeard(options, last.caller, last.outcome);
+  const violations = [...round.violations.list(), ...api.violations.list()];
+  return summarize(last.caller, last.outcome, violations, summary);
+}
+
+const withoutStream: CallOutcome = {
+  endReason: 'no-stream',
+  endDetail: null,
+  closeCode: null,
+  hungUpByGateway: false,
+  transferredTo: null,
+  startMs: 0,
+  endMs: 0,
+};
+
+/** The answer URL with its last path segment replaced. */
+function hangupUrlBeside(answerUrl: string): string {
+  const url = new URL(answerUrl);
+  url.pathname = url.pathname.replace(/[^/]*\/?$/, 'hangup');
+  return url.href;
+}
+
+function callerOptions(options: CallOptions, part: Part): Omit<CallerOptions, 'url'> {
+  const { accountId = callDefaults.accountId, authToken, timeLimitMs } = options;
+  return {
+    ...part,
+    accountId,
+    ...(authToken === undefined ? {} : { authToken }),
+    ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
+  };
+}
+
+async function speechFor(options: CallOptions, name: StreamFormatName): Promise<Speech> {
+  const format = streamFormats[name];
   return prepareSpeech(await speechSamples(options.wavPath, format), format);
+}
+
+async function saveHeard(
+  { outPath }: CallOptions,
+  { ear, speech }: Caller,
+  { startMs, endMs }: CallOutcome,
+): Promise<void> {
+  if (outPath === undefined) return;
+  const span = { fromMs: startMs, untilMs: endMs, rateHz: speech.format.rateHz };
+  await saveWav(outPath, ear.heard.timeline(ear.playout.runs(), span), speech);
 }
 
 function timedDigits(options: CallOptions): TimedDigit[] {

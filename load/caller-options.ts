@@ -12,6 +12,10 @@ export const callEndReasons = [
   /** The socket broke without a close frame. */
   'dropped',
   'time-limit',
+  /** The `streamTimeout` of the answer; Plivo goes on with its XML. */
+  'stream-timeout',
+  /** The call was answered with something other than a stream, or not at all. */
+  'no-stream',
 ] as const;
 export type CallEndReason = (typeof callEndReasons)[number];
 
@@ -29,6 +33,15 @@ export interface CallerOptions {
   readonly streamId?: string;
   readonly accountId?: string;
   readonly extraHeaders?: string;
+  /** The account's auth token: the upgrade is signed with it (protocol section 6.4). */
+  readonly authToken?: string;
+  /** How often a failed connect is tried again (section 7.2). Default: never. */
+  readonly retries?: number;
+  /** When Plivo ends the stream, counted from `start`. */
+  readonly streamTimeoutMs?: number;
+  /** The stream is not bidirectional: what the gateway sends is heard by nobody. */
+  readonly isOneWay?: boolean;
+  readonly onStart?: () => void;
   /** Telephone numbers; they travel in the stream URL's query (protocol section 2.1). */
   readonly from?: string;
   readonly to?: string;
@@ -48,11 +61,11 @@ export interface CallOutcome {
   readonly endMs: number;
 }
 
-/** The URL to connect to, with the numbers in its query. */
-export function streamUrl(options: CallerOptions): string {
-  if (!URL.canParse(options.url)) return options.url;
-  const url = new URL(options.url);
-  if (options.from !== undefined) url.searchParams.set('from', options.from);
-  if (options.to !== undefined) url.searchParams.set('to', options.to);
+/** The URL to connect to, with the numbers in its query if there are any; otherwise as it was given. */
+export function streamUrl({ url: text, from, to }: CallerOptions): string {
+  if ((from === undefined && to === undefined) || !URL.canParse(text)) return text;
+  const url = new URL(text);
+  if (from !== undefined) url.searchParams.set('from', from);
+  if (to !== undefined) url.searchParams.set('to', to);
   return url.href;
 }

@@ -10,7 +10,9 @@ import {
 } from './caller-options.js';
 import { CallerVoice } from './caller-voice.js';
 import { PlivoSender } from './plivo-sender.js';
-import { openStreamSocket } from './stream-socket.js';
+import { upgradeHeaders } from './signing.js';
+import type { Speech } from './stream-format.js';
+import { openStreamSocket, type StreamSocketEvents } from './stream-socket.js';
 import { ViolationLog } from './violations.js';
 
 /** Only ever moves forward. */
@@ -44,6 +46,8 @@ const lingerMs = 500;
 const timeLimitSpareMs = 60_000;
 /** Plivo drops a stream whose reader is 40 s behind (section 2.8); these are bytes of L16 16 kHz. */
 const unreadBytesMax = 40 * 50 * 1_050;
+/** Between two tries to connect. */
+const retryAfterMs = 500;
 /** How often the clock is looked at when no media is due. */
 const idleLookMs = 5;
 
@@ -51,6 +55,8 @@ const idleLookMs = 5;
 export class Caller {
   readonly callId: string;
   readonly streamId: string;
+  /** Where the stream connects to. */
+  readonly url: string;
   readonly violations = new ViolationLog();
   readonly ear: CallerEar;
   readonly voice: CallerVoice;
@@ -58,6 +64,7 @@ export class Caller {
   #state: State = State.Idle;
   #socket: WebSocket | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #tries = 0;
   #startMs = 0;
   #endMs = 0;
   /** When the present state is left, whatever happens. */
@@ -68,6 +75,7 @@ export class Caller {
   constructor(options: CallerOptions) {
     const { format } = options.speech;
     this.#options = options;
+    this.url = streamUrl(options);
     this.callId = options.callId ?? randomUUID();
     this.streamId = options.streamId ?? randomUUID();
     const sender = new PlivoSender({
@@ -85,6 +93,15 @@ export class Caller {
     this.voice = new CallerVoice(options.speech, options.digits ?? [], sender, turnaround, send);
   }
 
+  get speech(): Speech {
+    return this.#options.speech;
+  }
+
+  /** How often a connection was tried. */
+  get tries(): number {
+    return this.#tries;
+  }
+
   /** Milliseconds since `start`, 0 before it. */
   get elapsedMs(): number {
     return this.#startMs === 0 ? 0 : performance.now() - this.#startMs;
@@ -95,14 +112,7 @@ export class Caller {
     return new Promise((settle) => {
       this.#settle = settle;
       this.#enter(State.Connecting);
-      this.#socket = openStreamSocket(streamUrl(this.#options), {
-        opened: () => this.#opened(),
-        text: (bytes) => this.#heard(bytes),
-        binary: (count) => this.violations.record('binary-frame', `a message of ${count} bytes`),
-        broke: (detail) => this.violations.record('websocket-error', `on the socket: ${detail}`),
-        closed: (code) => this.#closed(code),
-        failed: (detail) => this.#over('connect-failed', detail),
-      });
+      this.#connect();
     });
   }
 
@@ -138,6 +148,27 @@ export class Caller {
     this.#state = next;
   }
 
+  #connect(): void {
+    this.#tries += 1;
+    const events: StreamSocketEvents = {
+      opened: () => this.#opened(),
+      text: (bytes) => this.#heard(bytes),
+      binary: (count) => this.violations.record('binary-frame', `a message of ${count} bytes`),
+      broke: (detail) => this.violations.record('websocket-error', `on the socket: ${detail}`),
+      closed: (code) => this.#closed(code),
+      failed: (detail) => this.#failed(detail),
+    };
+    const headers = upgradeHeaders(this.url, this.#options.authToken);
+    this.#socket = openStreamSocket(this.url, events, { headers });
+  }
+
+  #failed(detail: string): void {
+    if (this.#state !== State.Connecting) return;
+    const { retries = 0 } = this.#options;
+    if (this.#tries > retries) this.#over('connect-failed', detail);
+    else this.#timer = setTimeout(() => this.#connect(), retryAfterMs);
+  }
+
   #opened(): void {
     if (this.#state !== State.Connecting) return;
     this.#enter(State.Opened);
@@ -146,7 +177,9 @@ export class Caller {
   }
 
   #heard(bytes: Buffer): void {
-    if (this.#state === State.Live || this.#state === State.Settling) {
+    if (this.#options.isOneWay === true) {
+      this.violations.record('one-way-stream', 'a message on a stream that is not bidirectional');
+    } else if (this.#state === State.Live || this.#state === State.Settling) {
       this.ear.take(bytes, performance.now());
     } else if (this.#state === State.Opened) {
       this.violations.record('before-start', 'the gateway spoke before Plivo sent start');
@@ -176,7 +209,7 @@ export class Caller {
         return;
       case State.Live:
         if (isDue && this.#ending.isHungUpByGateway) this.#close();
-        else if (isDue) this.#fallSilent('time-limit', 'the call reached its time limit');
+        else if (isDue) this.#timeOut(nowMs);
         else if (this.#isFinished(nowMs)) this.#fallSilent('caller-hangup', null);
         return;
       case State.Settling:
@@ -194,10 +227,26 @@ export class Caller {
   #start(nowMs: number): void {
     this.#enter(State.Live);
     this.#startMs = nowMs;
-    this.#deadlineMs =
-      nowMs + (this.#options.timeLimitMs ?? this.voice.durationMs + timeLimitSpareMs);
+    this.#deadlineMs = nowMs + Math.min(this.#timeLimitMs, this.#streamTimeoutMs);
     this.voice.start(nowMs);
     this.voice.speak(nowMs);
+    this.#options.onStart?.();
+  }
+
+  get #timeLimitMs(): number {
+    return this.#options.timeLimitMs ?? this.voice.durationMs + timeLimitSpareMs;
+  }
+
+  get #streamTimeoutMs(): number {
+    return this.#options.streamTimeoutMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #timeOut(nowMs: number): void {
+    if (nowMs < this.#startMs + this.#streamTimeoutMs) {
+      this.#fallSilent('time-limit', 'the call reached its time limit');
+    } else {
+      this.#fallSilent('stream-timeout', null);
+    }
   }
 
   #speak(nowMs: number): void {

@@ -29,6 +29,11 @@ export function perSecond(text: string): number {
   throw new InvalidArgumentError('It must be a rate per second such as 50/s, at most 10000/s.');
 }
 
+export function notEmpty(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('It must not be empty.');
+}
+
 export function webSocketUrl(text: string): string {
   if (/^wss?:\/\//.test(text) && URL.canParse(text)) return text;
   throw new InvalidArgumentError('It must begin with ws:// or wss://.');

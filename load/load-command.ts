@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { errorText, GatewayError } from '../src/errors.js';
 import { callDefaults } from './call.js';
-import { durationMs, perSecond, webSocketUrl, webUrl, wholeNumber } from './flags.js';
+import { durationMs, notEmpty, perSecond, webSocketUrl, webUrl, wholeNumber } from './flags.js';
 import { type ScenarioName, scenarioNames, scenarios } from './generator/scenarios.js';
 import { LiveTable } from './run/live.js';
 import type { CallLength, LoadOptions, Profile, Target } from './run/options.js';
@@ -20,7 +20,7 @@ interface LoadFlags {
   readonly config?: string;
   readonly answerUrl?: string;
   readonly hangupUrl?: string;
-  readonly authToken?: string;
+  readonly token?: string;
   readonly insecure?: true;
   readonly calls: number;
   readonly cps?: number;
@@ -99,10 +99,10 @@ function profileOf({ calls, cps, steps: callsOf, hold, duration }: LoadFlags): P
 }
 
 function targetOf(flags: LoadFlags): Target {
-  const { answerUrl, hangupUrl, authToken } = flags;
+  const { answerUrl, hangupUrl } = flags;
   if (flags.spawn === true) return { kind: 'spawn', config: flags.config };
   if (answerUrl === undefined) return { kind: 'url', url: flags.url };
-  return { kind: 'answer', answerUrl, hangupUrl, authToken };
+  return { kind: 'answer', answerUrl, hangupUrl };
 }
 
 const arrivalLengthMs = 60_000;
@@ -146,6 +146,7 @@ function optionsOf(flags: LoadFlags): LoadOptions {
     format,
     wavPath: flags.wav,
     accountId: account,
+    authToken: flags.token,
     extraHeaders: headers,
     insecure: flags.insecure === true,
     isEcho: flags.echo,
@@ -220,7 +221,14 @@ export function loadCommand(): Command {
   command.option('--config <file>', 'configuration of the gateway that --spawn starts');
   command.option('--answer-url <url>', 'begin each call with this answer webhook', webUrl);
   command.option('--hangup-url <url>', 'with --answer-url: told of the end of each call', webUrl);
-  command.option('--auth-token <token>', 'with --answer-url: signs the webhooks');
+  command.addOption(
+    new Option(
+      '--token <token>',
+      "the account's auth token: signs upgrades and webhooks, and REST requests must bring it",
+    )
+      .argParser(notEmpty)
+      .conflicts('spawn'),
+  );
   command.option('--insecure', 'take any certificate');
   command.option('--calls <n>', 'calls at the same time', wholeNumber(1, callsMax), 100);
   command.option('--ramp <n/s>', 'new calls per second until all are up', perSecond, 50);
@@ -251,7 +259,7 @@ export function loadCommand(): Command {
   );
   command.option('--wav <file>', 'what callers say (default: three seconds of test signal)');
   command.option('--no-echo', 'the application speaks by itself: count no turnarounds and losses');
-  command.option('--account <id>', 'Plivo account id in `start`', callDefaults.accountId);
+  command.option('--account <id>', 'Plivo account id', callDefaults.accountId);
   command.option('--headers <text>', 'extra headers of the streams', '');
   command.option('--threads <n>', 'generator threads; 0 takes what fits', wholeNumber(0, 64), 0);
   command.option('--seed <n>', 'of everything left to chance', wholeNumber(0, 2 ** 31), 1);

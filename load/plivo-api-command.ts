@@ -9,6 +9,7 @@ interface ApiFlags {
   readonly port: number;
   readonly authId?: string;
   readonly authToken?: string;
+  readonly number: readonly string[];
   readonly fault: readonly ReturnType<typeof parseFault>[];
 }
 
@@ -23,10 +24,14 @@ function fault(text: string, others: ApiFlags['fault'] = []): ApiFlags['fault'] 
 }
 
 /** Serves until it is interrupted; a line for each second in which something was asked. */
-async function run({ port, authId, authToken, fault: faults }: ApiFlags): Promise<void> {
+async function run({ port, authId, authToken, number, fault: faults }: ApiFlags): Promise<void> {
   const credentials =
     authId === undefined || authToken === undefined ? null : { authId, authToken };
   const api = new PlivoApi(credentials, { everyCall: true, control: true });
+  for (const one of number) {
+    const url = 'https://example.com/answer';
+    api.account.addNumber(one.replace(/\D/g, ''), { answer: url, hangup: url });
+  }
   await api.listen(port);
   for (const { fault: what, count } of faults) {
     if (count === undefined) api.failAll(what);
@@ -57,11 +62,17 @@ function statuses(requests: PlivoApi['requests']): string {
 export function plivoApiCommand(): Command {
   return new Command('plivo-api')
     .description(
-      "stand in for Plivo's REST API on 127.0.0.1, for hang-ups and transfers; prints what was asked as JSON at the end",
+      "stand in for Plivo's REST API on 127.0.0.1: hang-ups, transfers, numbers and their applications; prints what was asked as JSON at the end",
     )
     .option('--port <port>', '0 takes a free one', wholeNumber(0, 65_535), callDefaults.apiPort)
     .option('--auth-id <id>', 'with --auth-token: refuse everybody else with 401')
     .option('--auth-token <token>', 'see --auth-id')
+    .option(
+      '--number <number>',
+      'a number of the account, with an application that leads elsewhere; may be repeated',
+      (one: string, others: readonly string[]) => [...others, one],
+      [] as readonly string[],
+    )
     .addOption(
       new Option(
         '--fault <what>',

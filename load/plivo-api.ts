@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText, GatewayError } from '../src/errors.js';
+import { PlivoAccountState } from './plivo-account.js';
 import { isControl, readOrder } from './plivo-api-control.js';
 import { type Violation, ViolationLog } from './violations.js';
 
@@ -77,6 +78,8 @@ export class PlivoApi {
   /** Every request in order, up to a bound. */
   readonly requests: ApiRequest[] = [];
   readonly violations = new ViolationLog();
+  /** Its numbers and applications. */
+  readonly account = new PlivoAccountState();
   readonly #credentials: PlivoCredentials | null;
   readonly #calls = new Map<string, LiveCall>();
   readonly #faults: ApiFault[] = [];
@@ -226,6 +229,11 @@ export class PlivoApi {
     }
     const { method = '', url = '' } = request;
     const match = callPath.exec(url);
+    const ofAccount = match === null && this.account.answer(method, url, body);
+    if (ofAccount) {
+      const isOwner = this.#isAuthorized(request.headers.authorization);
+      return isOwner ? ofAccount : failure(401, 'unauthorized');
+    }
     if (match === null) {
       this.violations.record('rest-path-unknown', `${method} ${url} is no path of calls`);
       return failure(404, 'not found');

@@ -2,7 +2,7 @@ import { decodeMulaw, encodeMulaw, mulawSilence } from '../src/codec/g711.js';
 import { bytesFromPcm, pcmFromBytes } from '../src/codec/wav.js';
 import { ptimeMs } from '../src/limits.js';
 
-export const streamFormatNames = ['mulaw8', 'l16-8', 'l16-16'] as const;
+export const streamFormatNames = ['mulaw8', 'l16-8', 'l16-16', 'l16-24'] as const;
 export type StreamFormatName = (typeof streamFormatNames)[number];
 
 /** What `start.mediaFormat` announces (protocol section 2.1), and what follows from it. */
@@ -28,7 +28,17 @@ export const streamFormats: Readonly<Record<StreamFormatName, StreamFormat>> = {
   mulaw8: format('mulaw8', 'audio/x-mulaw', 8_000),
   'l16-8': format('l16-8', 'audio/x-l16', 8_000),
   'l16-16': format('l16-16', 'audio/x-l16', 16_000),
+  'l16-24': format('l16-24', 'audio/x-l16', 24_000),
 };
+
+/** What a `contentType` of the XML asks for (section 4.2); undefined if Plivo offers none such. */
+export function formatOfContentType(contentType: string): StreamFormatName | undefined {
+  const bare = contentType.replace(/\s+/g, '').toLowerCase();
+  return streamFormatNames.find((name) => {
+    const { encoding, rateHz } = streamFormats[name];
+    return bare === `${encoding};rate=${rateHz}`;
+  });
+}
 
 /** Samples at the stream's rate to bytes as they stand in a payload (L16 is little-endian, 2.2). */
 export function wireFromSamples(samples: Int16Array, streamFormat: StreamFormat): Uint8Array {

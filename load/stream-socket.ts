@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { errorText } from '../src/errors.js';
+import { shownUrl } from './shown-url.js';
 
 /** What happens on the socket of a stream. Either `failed` once, or `opened` and then `closed` once. */
 export interface StreamSocketEvents {
@@ -27,12 +28,14 @@ function refusal(response: IncomingMessage): string {
 }
 
 function connectFailure(url: string, error: Error & { code?: string }): string {
-  return `cannot connect to ${url}: ${error.code ?? errorText(error)}`;
+  return `cannot connect to ${shownUrl(url)}: ${error.code ?? errorText(error)}`;
 }
 
 export interface StreamSocketOptions {
   /** Takes any certificate. */
   readonly insecure?: boolean;
+  /** Of the upgrade, beside those of the WebSocket protocol. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Opens a WebSocket as Plivo does: HTTP/1.1, no compression, no sub-protocol. Never throws. */
@@ -48,9 +51,10 @@ export function openStreamSocket(
       handshakeTimeout: handshakeMsMax,
       maxPayload: receiveBytesMax,
       rejectUnauthorized: options.insecure !== true,
+      headers: { ...options.headers },
     });
   } catch (error) {
-    events.failed(`cannot connect to ${url}: ${errorText(error)}`);
+    events.failed(`cannot connect to ${shownUrl(url)}: ${errorText(error)}`);
     return null;
   }
   let isOpen = false;
@@ -80,7 +84,7 @@ export function openStreamSocket(
   });
   socket.on('close', (code) => {
     if (isOpen) events.closed(code);
-    else fail(`cannot connect to ${url}: the connection closed during the upgrade`);
+    else fail(`cannot connect to ${shownUrl(url)}: the connection closed during the upgrade`);
   });
   return socket;
 }

@@ -1,7 +1,11 @@
-/** Every way in which a gateway can break the protocol towards Plivo. Names are stable. */
+/**
+ * Every way in which a gateway, or whoever answers Plivo's webhooks, can break the protocol towards Plivo. Names are
+ * stable.
+ */
 export const violationNames = [
   // Any message (protocol sections 1 and 3)
   'before-start',
+  'one-way-stream',
   'binary-frame',
   'websocket-error',
   'message-too-large',
@@ -29,6 +33,27 @@ export const violationNames = [
   'close-code-unexpected',
   'close-unanswered',
   'gateway-not-reading',
+  // Webhooks (4.4, 7.5) and the documents that answer them (4.1)
+  'webhook-unanswered',
+  'webhook-refused',
+  'answer-content-type-wrong',
+  'answer-too-large',
+  'answer-not-well-formed',
+  'answer-root-wrong',
+  'answer-empty',
+  'xml-element-unknown',
+  'xml-redirect-url-wrong',
+  'xml-redirects-too-many',
+  // `<Stream>` (4.1, 4.2)
+  'stream-url-wrong',
+  'stream-url-too-long',
+  'stream-attribute-unknown',
+  'stream-attribute-wrong',
+  'stream-track-forbidden',
+  'stream-content-type-unknown',
+  'stream-timeout-wrong',
+  'stream-extra-headers-too-long',
+  'stream-noise-level-wrong',
   // The REST API (5.1)
   'rest-hang-up-all-calls',
   'rest-trailing-slash-missing',
@@ -50,10 +75,10 @@ export type ReportViolation = (name: ViolationName, detail: string) => void;
 export class ViolationLog {
   readonly #byName = new Map<ViolationName, { detail: string; count: number }>();
 
-  record(name: ViolationName, detail: string): void {
+  record(name: ViolationName, detail: string, count = 1): void {
     const seen = this.#byName.get(name);
-    if (seen === undefined) this.#byName.set(name, { detail, count: 1 });
-    else seen.count += 1;
+    if (seen === undefined) this.#byName.set(name, { detail, count });
+    else seen.count += count;
   }
 
   list(): Violation[] {

@@ -1,8 +1,16 @@
 import type { AdminServer } from './admin/server.js';
+import type { CallHistory } from './calls/call-history.js';
+import type { RecordSinks } from './calls/record-sinks.js';
 import type { Front } from './front/front.js';
 import type { Server } from './front/server.js';
 import type { Hangups } from './hangup/hangups.js';
-import { drainEndMs, hangupDrainMs, restRequestsMax, restWindowMs } from './limits.js';
+import {
+  drainEndMs,
+  hangupDrainMs,
+  recordsCloseMs,
+  restRequestsMax,
+  restWindowMs,
+} from './limits.js';
 import type { Log } from './log.js';
 import type { ShardPool } from './pool/pool.js';
 
@@ -12,6 +20,8 @@ interface Parts {
   readonly hangups: Hangups;
   readonly server: Server;
   readonly admin: AdminServer;
+  readonly history: CallHistory;
+  readonly records: RecordSinks;
 }
 
 const lookMs = 50;
@@ -20,10 +30,10 @@ const reportMs = 10_000;
 /**
  * Finishes the calls in progress, then ends:
  * not ready and refusing → calls finish, up to the deadline → the rest ends gracefully, then is cut → shards return →
- * hang-ups finish → listeners close. Answers whether no call had to be cut and every hang-up was settled.
+ * hang-ups finish → call records are written → listeners close. Answers whether no call had to be cut and every hang-up was settled.
  */
 export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<boolean> {
-  const { front, pool, hangups, server, admin } = parts;
+  const { front, pool, hangups, server, admin, history, records } = parts;
   front.draining = true;
   log.info(
     { calls: front.calls, timeoutMs },
@@ -43,7 +53,8 @@ export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): P
   const unsettled = await hangups.dispatcher.drain(hangupDrainMs + windows * restWindowMs);
   server.stopListening();
   front.stop();
-  await Promise.all([hangups.close(), admin.close()]);
+  history.flush();
+  await Promise.all([hangups.close(), records.close(recordsCloseMs), admin.close()]);
   const line = { cut, hangupsUnsettled: unsettled };
   if (cut + unsettled > 0) log.warn(line, 'drained, not cleanly');
   else log.info('drained');

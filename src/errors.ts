@@ -49,6 +49,8 @@ export const endReasons = {
   'stream-dropped': 'peer',
   /** No `start` within the limit after the socket opened. */
   'no-start': 'peer',
+  /** `start` named another call than the token that admitted the stream. */
+  'wrong-call': 'peer',
   /** A message above 64 KB. */
   'message-too-large': 'peer',
   /** The peer stopped reading. */
@@ -87,6 +89,7 @@ export const endReasons = {
 const closeCodes: { readonly [reason in EndReason]?: number } = {
   'drain-deadline': 1001,
   'no-start': 1008,
+  'wrong-call': 1008,
   'slow-reader': 1008,
   'message-too-large': 1009,
   'handler-error': 1011,

@@ -1,26 +1,32 @@
 import { AdminServer, type CallView } from './admin/server.js';
+import { callEvents } from './call-events.js';
+import { CallHistory } from './calls/call-history.js';
+import { RecordSinks } from './calls/record-sinks.js';
 import { workerEnvironment } from './config/environment.js';
+import { configHash } from './config/print.js';
 import type { GatewayConfig, Privacy } from './config/types.js';
 import { drainGateway } from './drain.js';
+import { Edge } from './edge.js';
 import type { EndReason } from './errors.js';
-import { refusals } from './front/admission.js';
-import type { Connection } from './front/connections.js';
+import { expiryWarning } from './front/certificate.js';
 import { Front } from './front/front.js';
 import { loadNative } from './front/native.js';
 import { Server } from './front/server.js';
-import { Webhooks, webhookKinds, webhookOutcomes } from './front/webhooks.js';
 import { Hangups } from './hangup/hangups.js';
-import type { LiveCall } from './hangup/intent.js';
-import { hangupOutcomes, isOver, requestOutcomes } from './hangup/outcome.js';
+import { isOver } from './hangup/outcome.js';
+import { labelLists } from './label-lists.js';
 import { type Log, maskNumber } from './log.js';
 import { registerCounts } from './metrics/collect.js';
+import { Exposition } from './metrics/exposition.js';
 import { Instruments } from './metrics/instruments.js';
 import { ShardPool } from './pool/pool.js';
 import { type ReloadResult, Reloads, routingOf } from './reload.js';
+import { doctorRoute } from './routing/doctor-route.js';
 import { Upstreams } from './routing/upstreams.js';
 import { CallBoard } from './shard/call-board.js';
 import { StampClock } from './shard/clock.js';
 import { counterBlock } from './shard/counters.js';
+import { VoiceAreas } from './shard/voice-counters.js';
 import { version } from './version.js';
 
 /** A running gateway. */
@@ -54,15 +60,20 @@ export async function openGateway(
   upstreams.adopt(places);
   const callBoard = new CallBoard(config.limits.calls);
   const clock = new StampClock(performance.timeOrigin);
+  const areas = new VoiceAreas();
   const instruments = new Instruments({
-    routes: config.routes.map(({ name }) => name),
+    routes: [...config.routes, doctorRoute].map(({ name }) => name),
     upstreams: config.upstreams.map(({ name }) => name),
-    refusals,
-    hangupOutcomes,
-    requestOutcomes,
-    webhookKinds,
-    webhookOutcomes,
+    ...labelLists,
     version: version(),
+    config: configHash(config),
+  });
+  const records = new RecordSinks(config.callRecords, log, (sink, outcome) =>
+    instruments.callRecords.inc({ sink, outcome }),
+  );
+  const history = new CallHistory({
+    isLost: (callId) => hangups.isLost(callId),
+    over: (record) => records.write(record),
   });
 
   const hangups = await Hangups.open(
@@ -71,10 +82,12 @@ export async function openGateway(
     {
       liveCalls: () => front.calls,
       requested: (outcome) => instruments.hangupRequests.inc({ outcome }),
-      settled: ({ callId, reason }, outcome, seconds) => {
+      asked: ({ callId, reason }) => history.hangupAsked(callId, reason),
+      settled: ({ callId, reason }, outcome, { seconds, ...effort }) => {
         instruments.hangups.inc({ outcome });
         const done = isOver(outcome);
         if (done) instruments.hangupTime.observe(seconds);
+        history.hangupSettled(callId, { reason, outcome, ...effort });
         if (outcome === 'withdrawn' || outcome === 'dropped') return;
         front.hangupSettled(callId, reason as EndReason, done);
       },
@@ -82,11 +95,18 @@ export async function openGateway(
     `${config.admin.host}:${config.admin.port}`,
   );
 
-  const secrets = new Set(config.accounts.map(({ credentials }) => credentials.authToken));
+  hangups.adopt([doctorRoute]);
+  const secrets = new Set([
+    ...config.answer.tokenSecrets,
+    ...config.accounts.flatMap(({ credentials: { authToken, previousAuthToken = '' } }) => [
+      ...[authToken, previousAuthToken],
+    ]),
+  ]);
+  if (config.admin.token !== undefined) secrets.add(config.admin.token);
   const environment = workerEnvironment(secrets);
   const { playout, privacy, limits } = config;
   const options = {
-    routing: routingOf(0, config.routes, places),
+    routing: routingOf(0, [...config.routes, doctorRoute], places, areas),
     upstreamBoard: upstreams.board,
     callBoard: callBoard.memory,
     ...{ playout, log: config.log, privacy, slots: limits.calls },
@@ -95,7 +115,31 @@ export async function openGateway(
     opened: (shard) => front.shardOpened(shard),
     lost: (shard, cause) => front.shardLost(shard, cause),
   });
-  const reloads = new Reloads(config, { upstreams, pool, hangups, instruments, log });
+  const edge = new Edge(config, log, {
+    state: () => front.admissionState,
+    isLive: (callId) => front.connections.byCallId(callId) !== undefined || hangups.isLost(callId),
+    callEnded: (callId, cause) => {
+      log.info({ callId, cause }, 'Plivo says that a call is over');
+      front.callEnded(callId);
+      hangups.callEnded(callId);
+      history.callEnded(callId, cause);
+      edge.tokens.ended(callId);
+    },
+    streamStatus: ({ callId, streamId, event, detail }) => {
+      instruments.streamEvents.inc({ event });
+      history.happened(callId, `stream-${event}`, detail);
+      if (event === 'stopped') front.streamStopped(callId, streamId);
+      if (event !== 'dropped' && event !== 'degraded') return;
+      log.warn({ callId, streamId, detail }, `Plivo says that a stream is ${event}`);
+    },
+    answered: (outcome) => instruments.answers.inc({ outcome }),
+    arrived: (outcome) => instruments.answeredCalls.inc({ outcome }),
+    webhook: (kind, outcome) => instruments.webhooks.inc({ kind, outcome }),
+  });
+  const reloads = new Reloads(config, {
+    ...{ upstreams, pool, hangups, instruments, areas, records, log },
+    prepareCertificate: (tls) => server.prepareCertificate(tls),
+  });
   const front = new Front(
     {
       routing: () => reloads.current,
@@ -104,74 +148,53 @@ export async function openGateway(
       shards: () => pool.shards,
       values,
       clock,
+      admissions: edge.admissions,
       log,
     },
-    {
-      started: (connection) => {
-        instruments.callsStarted.inc({ route: connection.route });
-        hangups.started(liveCall(connection));
-      },
-      ended: (connection, reason) => {
-        const { route, callId } = connection;
-        instruments.ended(route, reason, callId !== '');
-        // A call whose stream came again is not over with the old one.
-        if (callId === '' || front.connections.byCallId(callId) !== undefined) return;
-        hangups.ended(liveCall(connection), reason);
-      },
-      answerer: ({ route }, body) => instruments.answerer(route, body),
-      refused: (reason) => instruments.refusals.inc({ reason }),
-      hangup: ({ callId, accountId, route }, reason, inMs) => {
-        hangups.dispatcher.submit({ callId, accountId, route, reason, inMs, speculative: false });
-      },
-      transfer: async (connection, url) => {
-        const result = await hangups.transfer(liveCall(connection), url);
-        instruments.transfers.inc({ outcome: result.ok ? 'ok' : 'failed' });
-        if (result.ok) return result;
-        const { callId } = connection;
-        log.error({ callId, detail: result.detail }, 'transfer failed; the call goes on');
-        return result;
-      },
-    },
+    callEvents({
+      ...{ instruments, hangups, history, privacy, log },
+      edge: () => edge,
+      front: () => front,
+    }),
   );
   const { dispatcher } = hangups;
   registerCounts(instruments.registry, {
     shards: () => pool.shards,
-    others: [values, pool.retired],
+    front: values,
+    retired: pool.retired,
+    areas,
     gauges: {
       calls: () => front.calls,
+      callsLimit: config.limits.calls,
       connections: () => front.connections.count,
       shardRestarts: () => pool.restarts,
       draining: () => front.draining,
+      callRecordsWaiting: () => records.waiting,
+      certificateExpiresMs: config.tls && (() => server.certificate?.expiresMs ?? 0),
     },
     hangups: () => hangups.counts(),
     upstreams: () => upstreams.views(),
   });
 
-  const webhooks = new Webhooks({
-    publicUrl: config.publicUrl,
-    tokens: config.accounts.map(({ credentials }) => credentials.authToken),
-    log,
-    on: {
-      callEnded: (callId) => {
-        front.callEnded(callId);
-        hangups.callEnded(callId);
-      },
-      streamEnded: (callId, streamId, how) => {
-        if (how === 'stopped') front.streamStopped(callId, streamId);
-      },
-      webhook: (kind, outcome) => instruments.webhooks.inc({ kind, outcome }),
-    },
-  });
-  const server = new Server(native, config, front, webhooks);
-  const reload = async (): Promise<ReloadResult> =>
-    loadAgain === undefined
-      ? { ok: false, problem: 'this gateway was started without a way to load its configuration' }
-      : reloads.reload(loadAgain);
-  const admin = new AdminServer({
-    metrics: async () => ({
-      type: instruments.registry.contentType,
-      text: await instruments.registry.metrics(),
-    }),
+  const exposition = new Exposition(instruments.registry);
+  const server = new Server(native, config, front, edge.clientAddress, edge.webhooks);
+  const warnOfExpiry = (): void => {
+    const warning = server.certificate && expiryWarning(server.certificate);
+    if (warning !== undefined) log.warn(warning);
+  };
+  const reload = async (): Promise<ReloadResult> => {
+    if (loadAgain === undefined) {
+      const problem = 'this gateway was started without a way to load its configuration';
+      return { ok: false, problem };
+    }
+    const result = await reloads.reload(loadAgain);
+    warnOfExpiry();
+    return result;
+  };
+  const { host, token } = config.admin;
+  const guard = { host, token, metricsPublic: config.metrics.public };
+  const admin = new AdminServer(guard, {
+    metrics: (request) => exposition.page(request),
     readiness: () => ({
       ready: !front.draining && pool.shards.some((shard) => shard.responsive),
       draining: front.draining,
@@ -185,6 +208,7 @@ export async function openGateway(
       })),
     }),
     calls: () => callViews(front, callBoard, privacy),
+    call: (callId) => history.view(callId),
     hangup: (callId) => front.hangupCall(callId) || hangups.endLost(callId),
     hangups: () => ({
       pending: dispatcher.pending,
@@ -195,23 +219,27 @@ export async function openGateway(
     }),
     upstreams: () => upstreams.views(),
     reload,
+    streamUrl: (facts) => edge.answers.streamUrl(facts),
     retryHangups: (callId) => dispatcher.retry(callId),
     dropHangup: (callId) => dispatcher.drop(callId),
   });
 
-  const parts = { front, pool, hangups, server, admin };
+  const parts = { front, pool, hangups, server, admin, history, records };
   const destroy = async (): Promise<void> => {
     server.stopListening();
     upstreams.stop();
     front.stop();
     front.closeAll('drain-deadline');
-    await Promise.all([pool.destroy(), hangups.close(), admin.close()]);
+    await Promise.all([pool.destroy(), hangups.close(), admin.close(), edge.close()]);
+    history.flush();
+    await records.close(0);
   };
   try {
     hangups.recover();
     await pool.start(config.shardCount);
     const adminPort = await admin.listen(config.admin.host, config.admin.port);
     const port = await server.listen();
+    warnOfExpiry();
     hangups.lostStreams.listening();
     upstreams.watch((upstream, changed) => pool.places(upstream, changed));
     const drain = (timeoutMs = config.drain.timeoutMs) => drainGateway(parts, timeoutMs, log);
@@ -224,10 +252,6 @@ export async function openGateway(
 
 /** In one answer of the API. */
 const hangupsShownMax = 1_000;
-
-function liveCall({ callId, accountId, route, startedAt }: Connection): LiveCall {
-  return { callId, accountId, route, startedAt };
-}
 
 function callViews(front: Front, board: CallBoard, privacy: Privacy): CallView[] {
   return [...front.connections]

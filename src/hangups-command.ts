@@ -20,20 +20,28 @@ interface Hangups {
 
 const answerMsMax = 5_000;
 const answerCharsMax = 60;
+const errorCharsMax = 300;
 
 /** The admin API of a running gateway. */
-function online({ admin, pid, host }: Holder): Hangups {
-  // What listens on all addresses is reached on this machine's own.
-  const address = admin.replace(/^(0\.0\.0\.0|::):/, '127.0.0.1:');
+function online({ admin, pid, host }: Holder, token: string | undefined): Hangups {
+  const address = reachable(admin);
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const failed = (how: string): GatewayError => {
+    const owner = `process ${pid} on ${host} has the data directory`;
+    return new GatewayError('DATA_LOCKED', `${owner}, but its admin API at ${address} ${how}`);
+  };
   const ask = async (path: string, method = 'GET'): Promise<Response> => {
+    let answer: Response;
     try {
       const signal = AbortSignal.timeout(answerMsMax);
-      return await fetch(`http://${address}${path}`, { method, signal });
+      answer = await fetch(`http://${address}${path}`, { method, headers, signal });
     } catch (thrown) {
       const why = errorText(thrown instanceof Error && thrown.cause ? thrown.cause : thrown);
-      const text = `process ${pid} on ${host} has the data directory, but its admin API at ${address} does not answer: ${why}`;
-      throw new GatewayError('DATA_LOCKED', text);
+      throw failed(`does not answer: ${why}`);
     }
+    // 404 is an answer: there is no such hang-up.
+    if (!answer.ok && answer.status !== 404) throw failed(`refuses: ${await refusalIn(answer)}`);
+    return answer;
   };
   return {
     source: `the gateway at ${address}`,
@@ -48,6 +56,19 @@ function online({ admin, pid, host }: Holder): Hangups {
     },
     drop: async (callId) => (await ask(`/api/hangups/${encodeURIComponent(callId)}`, 'DELETE')).ok,
   };
+}
+
+/** Where this machine reaches it: what listens on all addresses, on its own. */
+function reachable(admin: string): string {
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(admin) ?? [];
+  if (host === '0.0.0.0' || host === '::') return `127.0.0.1:${port}`;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+async function refusalIn(answer: Response): Promise<string> {
+  const body: unknown = await answer.json().catch(() => undefined);
+  const { error } = (body ?? {}) as { readonly error?: unknown };
+  return typeof error === 'string' ? printable(error, errorCharsMax) : `status ${answer.status}`;
 }
 
 function offline(dataDir: string): Hangups {
@@ -76,9 +97,10 @@ export function hangupsCommand(): Command {
     .option('--drop <callId>', 'give up the hang-up of one call: it is not sent any more')
     .option('--json', 'print JSON');
   return command.action(async (flags: HangupsFlags & Readonly<Record<string, unknown>>) => {
-    const { dataDir } = loadConfig({ flags, environment: readEnvironment(), cwd: process.cwd() });
+    const sources = { flags, environment: readEnvironment(), cwd: process.cwd() };
+    const { dataDir, admin } = loadConfig(sources);
     const holder = await DataLock.holder(dataDir);
-    process.exitCode = await run(holder ? online(holder) : offline(dataDir), flags);
+    process.exitCode = await run(holder ? online(holder, admin.token) : offline(dataDir), flags);
   });
 }
 
@@ -112,7 +134,7 @@ function table(list: readonly HangupView[], source: string): string {
   if (list.length === 0) return heading;
   const rows = list.map((view) => [
     ...[view.callId, view.state, age(view.ageSeconds), String(view.attempts), view.reason],
-    ...[view.account, printable(view.lastAnswer)],
+    ...[view.account, printable(view.lastAnswer, answerCharsMax)],
   ]);
   const all = [['call', 'state', 'age', 'attempts', 'reason', 'account', 'last answer'], ...rows];
   const widths = all[0]!.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
@@ -131,7 +153,7 @@ function age(seconds: number): string {
 }
 
 /** It came from outside: nothing in it may move the cursor or break a line. */
-function printable(text: string): string {
-  const quoted = JSON.stringify(text.slice(0, answerCharsMax)).slice(1, -1);
-  return text.length > answerCharsMax ? `${quoted}…` : quoted;
+function printable(text: string, charsMax: number): string {
+  const quoted = JSON.stringify(text.slice(0, charsMax)).slice(1, -1);
+  return text.length > charsMax ? `${quoted}…` : quoted;
 }

@@ -26,6 +26,8 @@ export const closeUnsettledMs = 10_000;
 export const lastWordGraceMs = 2_000;
 /** A pause in outgoing audio up to this long is made up for at once; a longer one starts a new clock. */
 export const playoutCatchUpMs = 400;
+/** A call in which one side was silent so long is one-way. */
+export const oneWaySilenceMs = 10_000;
 /** How long a transfer may take before the application is told that it failed. */
 export const transferTimeoutMs = 15_000;
 /** How long one may wait for its place within the account's rate. */
@@ -136,8 +138,14 @@ export const upstreamBlockedMs = 10_000;
 export const upstreamQueueFrames = 50;
 /** And so many other messages. */
 export const upstreamQueueControls = 100;
-/** With more than this queued for the caller nothing is read from an upstream, until half of it is left. */
+/** An upstream that does not answer our close in this time is cut. */
+export const upstreamCloseMs = 2_000;
+/**
+ * With more than this queued for the caller nothing is read from an upstream, until half of it is left; less where calls
+ * queue less: a message that came just before has to find room.
+ */
 export const upstreamAheadMsMax = 20_000;
+export const upstreamAheadShare = 0.4;
 /** The same where it speaks Plivo's protocol itself: below the 40 s that Plivo queues (protocol reference, section 3.1). */
 export const relayAheadMsMax = 30_000;
 /** Reconnects of one call, unless one of them held for so long. */
@@ -162,3 +170,38 @@ export const lookupBytesMax = 64 * 1024;
 export const loneConnectMs = 3_000;
 /** How long the shards may take to load new routes. */
 export const adoptTimeoutMs = 10_000;
+
+/** How long a stream token may wait for its first stream, and how long a place is kept for it. */
+export const tokenLifeMs = 60_000;
+export const tokenReservationMs = 10_000;
+export const reservationLookMs = 500;
+/** Ended calls that are remembered, so that their tokens are worth nothing. */
+export const tokenEndedMax = 100_000;
+/** An address that failed to come in so often in so long gets only the cheapest look, until the time is over. */
+export const failedUpgradesMax = 20;
+export const failedUpgradesMs = 10_000;
+/** Addresses that this is known of. */
+export const failedAddressesMax = 10_000;
+/** How long an answer service may take: Plivo itself waits 15 s (protocol reference, section 7.5). */
+export const forwardTimeoutMs = 8_000;
+/** Plivo takes no longer answer (section 4.1). */
+export const answerBytesMax = 100 * 1024;
+
+/** Ended calls whose stories the API can show. */
+export const callHistoryMax = 10_000;
+/** How long a call's record waits for its hang-up to be settled, and for Plivo to say why the call ended. */
+export const recordHangupWaitMs = 10_000;
+export const recordCauseWaitMs = 3_000;
+export const recordLookMs = 500;
+/** Records that wait for the disk. */
+export const recordFileLinesMax = 10_000;
+/** Records that wait for the webhook, requests under way, and how long each may take. */
+export const recordWebhookWaitingMax = 1_000;
+export const recordWebhookConnections = 8;
+export const recordTimeoutMs = 5_000;
+/** A record is tried so often, with pauses that double: given up after some six minutes. */
+export const recordAttemptsMax = 12;
+export const recordRetryMsMin = 1_000;
+export const recordRetryMsMax = 60_000;
+/** What a gateway that ends gives its records. */
+export const recordsCloseMs = 5_000;

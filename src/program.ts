@@ -5,6 +5,7 @@ import { conformanceCommand } from '../load/conformance/command.js';
 import { loadCommand } from '../load/load-command.js';
 import { plivoApiCommand } from '../load/plivo-api-command.js';
 import { checkCommand } from './config/print.js';
+import { doctorCommand } from './doctor/command.js';
 import { errorText, GatewayError } from './errors.js';
 import { hangupsCommand } from './hangups-command.js';
 import { routeTestCommand } from './route-test-command.js';
@@ -22,6 +23,7 @@ export async function runProgram(): Promise<void> {
     .addCommand(loadCommand())
     .addCommand(conformanceCommand())
     .addCommand(plivoApiCommand())
+    .addCommand(doctorCommand())
     .addCommand(checkCommand())
     .addCommand(routeTestCommand())
     .addCommand(hangupsCommand())

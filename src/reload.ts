@@ -1,11 +1,14 @@
-import type { GatewayConfig, RouteConfig } from './config/types.js';
+import { configHash } from './config/print.js';
+import type { GatewayConfig, RouteConfig, TlsConfig } from './config/types.js';
 import { errorText } from './errors.js';
 import type { Hangups } from './hangup/hangups.js';
 import type { Log } from './log.js';
 import type { Instruments } from './metrics/instruments.js';
 import type { ShardPool } from './pool/pool.js';
+import { doctorRoute } from './routing/doctor-route.js';
 import type { Upstreams } from './routing/upstreams.js';
 import type { Routing, ShardUpstream } from './shard/routing.js';
+import type { VoiceAreas } from './shard/voice-counters.js';
 
 /** Where calls go now: `front` decides, and the shards of the same revision know what it means. */
 export interface CurrentRouting {
@@ -19,6 +22,8 @@ export type ReloadResult =
       readonly revision: number;
       readonly routes: readonly string[];
       readonly upstreams: readonly string[];
+      /** New sockets get another certificate than before. */
+      readonly certificate: boolean;
       /** Settings that have changed too, and take effect after a restart. */
       readonly afterRestart: readonly string[];
     }
@@ -29,7 +34,11 @@ interface Parts {
   readonly pool: ShardPool;
   readonly hangups: Hangups;
   readonly instruments: Instruments;
+  readonly areas: VoiceAreas;
+  readonly records: { reopen(): void };
   readonly log: Log;
+  /** Checks a certificate; what it returns takes it up, and answers whether it was another one. */
+  prepareCertificate(tls: TlsConfig): () => Promise<boolean>;
 }
 
 /** Routes and upstreams as plain data for the shards. */
@@ -37,11 +46,13 @@ export function routingOf(
   revision: number,
   routes: readonly RouteConfig[],
   upstreams: readonly ShardUpstream[],
+  areas: VoiceAreas,
 ): Routing {
   const shardRoutes = routes.map(({ name, sampleRate, handler }) => ({
     name,
     sampleRate,
     handler,
+    voiceArea: areas.of(name),
   }));
   return { revision, routes: shardRoutes, upstreams };
 }
@@ -57,7 +68,7 @@ export class Reloads {
   constructor(running: GatewayConfig, parts: Parts) {
     this.#running = running;
     this.#parts = parts;
-    this.#current = { revision: 0, routes: running.routes };
+    this.#current = { revision: 0, routes: [...running.routes, doctorRoute] };
   }
 
   get current(): CurrentRouting {
@@ -77,10 +88,11 @@ export class Reloads {
     try {
       result = await this.#adopt(load());
     } catch (thrown) {
+      this.#parts.upstreams.discard();
       result = { ok: false, problem: errorText(thrown) };
     }
     instruments.reloads.inc({ outcome: result.ok ? 'ok' : 'failed' });
-    if (!result.ok) log.error(`the configuration was not reloaded: ${result.problem}`);
+    if (!result.ok) log.error(`reload failed: ${result.problem}`);
     else {
       const { ok: _, ...about } = result;
       log.info(about, 'configuration reloaded: new calls take the new routes');
@@ -100,21 +112,34 @@ export class Reloads {
       const problem = `route ${name}: account ${account} is new; accounts take effect after a restart`;
       return { ok: false, problem };
     }
+    const { tls } = config;
+    // A certificate that is wrong is known before anything is changed.
+    const renews = tls !== undefined && this.#running.tls !== undefined;
+    const renew = renews ? this.#parts.prepareCertificate(tls) : async () => false;
     const prepared = await upstreams.prepare(config.upstreams);
     this.#revisions += 1;
     const revision = this.#revisions;
-    const problem = await pool.adopt(routingOf(revision, routes, prepared));
-    if (problem !== undefined) return { ok: false, problem };
+    const next = routingOf(revision, [...routes, doctorRoute], prepared, this.#parts.areas);
+    const problem = await pool.adopt(next);
+    if (problem !== undefined) {
+      upstreams.discard();
+      return { ok: false, problem };
+    }
     const [routeNames, upstreamNames] = [routes, config.upstreams].map((list) =>
       list.map(({ name }) => name),
     ) as [string[], string[]];
     instruments.knowRoutes(routeNames);
     instruments.knowUpstreams(upstreamNames);
+    instruments.configured(configHash({ ...this.#running, routes, upstreams: config.upstreams }));
+    this.#parts.records.reopen();
     upstreams.adopt(prepared);
     hangups.adopt(routes);
-    this.#current = { revision, routes };
+    this.#current = { revision, routes: [...routes, doctorRoute] };
+    const certificate = await renew().catch((thrown: unknown) => {
+      throw new Error(`${errorText(thrown)} (the new routes are in use)`, { cause: thrown });
+    });
     return {
-      ...{ ok: true, revision, routes: routeNames, upstreams: upstreamNames },
+      ...{ ok: true, revision, routes: routeNames, upstreams: upstreamNames, certificate },
       afterRestart: changedSettings(this.#running, config),
     };
   }
@@ -129,5 +154,6 @@ function changedSettings(before: GatewayConfig, after: GatewayConfig): string[] 
   const names = Object.keys(after) as (keyof GatewayConfig)[];
   return names
     .filter((name) => !['file', 'routes', 'upstreams'].includes(name))
+    .filter((name) => name !== 'tls' || (before.tls === undefined) !== (after.tls === undefined))
     .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }

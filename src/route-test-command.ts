@@ -41,6 +41,7 @@ interface RouteTestFlags {
   readonly to?: string;
   readonly from?: string;
   readonly query?: string;
+  readonly account?: string;
   readonly json?: true;
 }
 
@@ -54,6 +55,7 @@ export function routeTestCommand(): Command {
     )
     .option('--to <number>', 'called number')
     .option('--from <number>', 'calling number')
+    .option('--account <name>', 'account whose call it is, as its signature says')
     .option('--query <query>', 'further query of the stream URL, as in direction=inbound&tenant=a')
     .option('--json', 'print JSON')
     .action((flags: RouteTestFlags) => {
@@ -61,7 +63,7 @@ export function routeTestCommand(): Command {
     });
 }
 
-function run({ config, path, to, from, query = '', json }: RouteTestFlags): number {
+function run({ config, path, to, from, query = '', account = '', json }: RouteTestFlags): number {
   const { routes } = loadConfig({
     flags: config === undefined ? {} : { config },
     environment: readEnvironment(),
@@ -70,7 +72,10 @@ function run({ config, path, to, from, query = '', json }: RouteTestFlags): numb
   const asked = new URLSearchParams(query.replace(/^\?/, ''));
   if (to !== undefined) asked.set('to', to);
   if (from !== undefined) asked.set('from', from);
-  const verdicts = explainRoutes(routes, { path, ...readFacts(asked.toString()) });
+  const verdicts = explainRoutes(routes, {
+    ...{ path, account },
+    ...readFacts(asked.toString()),
+  });
   const winner = verdicts.find(({ verdict }) => verdict === 'takes')?.route ?? null;
   process.stdout.write(
     json === true

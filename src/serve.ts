@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { isLoopback } from './admin/guard.js';
 import { readEnvironment } from './config/environment.js';
 import { addConfigFlags } from './config/flags.js';
 import { loadConfig } from './config/load.js';
@@ -32,12 +33,34 @@ function announce(config: GatewayConfig, gateway: Gateway, log: Log): void {
   log.info(
     `admin at http://${inUrl(admin.host)}:${gateway.adminPort} (/metrics /livez /readyz /api/calls)`,
   );
+  if (admin.token === undefined && !isLoopback(admin.host)) {
+    const open = config.metrics.public ? '/livez, /readyz and /metrics' : '/livez and /readyz';
+    log.warn(`admin is not on loopback and has no token: only ${open} answer; set ADMIN_TOKEN`);
+  }
   for (const route of config.routes)
     log.info(`route ${route.name}: ${routeText(route, config.privacy)}`);
   log.info(`${shardCount} shard${shardCount === 1 ? '' : 's'}, up to ${limits.calls} calls; ready`);
+  announceEdge(config, log);
   if (plivo.credentials === undefined) {
     log.warn(
-      'no Plivo credentials: ending a call closes its socket only; set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN to hang up',
+      'no Plivo credentials: anybody can open streams, and ending a call closes its socket only; set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN to hang up',
+    );
+  }
+}
+
+/** What is to be pasted at Plivo, or what is missing for it. */
+function announceEdge({ accounts, publicUrl, signatures }: GatewayConfig, log: Log): void {
+  if (accounts.length === 0) return;
+  if (publicUrl === undefined) {
+    log.warn('set PUBLIC_URL: it is the start of the URLs that Plivo is given, and signs');
+  } else {
+    log.info(`for the application at Plivo: Answer URL ${publicUrl}/answer (POST)`);
+    log.info(`for the application at Plivo: Hangup URL ${publicUrl}/hangup (POST)`);
+    log.info(`status callbacks, if you write the XML: ${publicUrl}/stream-status`);
+  }
+  if (signatures.upgrade !== 'enforce') {
+    log.warn(
+      `signatures.upgrade is ${signatures.upgrade}: streams come in without token or signature`,
     );
   }
 }

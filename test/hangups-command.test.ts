@@ -1,11 +1,15 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { World } from '../load/hangup/world.js';
+import { DataLock } from '../src/hangup/data-lock.js';
 import { lineOf } from '../src/hangup/journal-line.js';
 
 const folders: string[] = [];
@@ -15,14 +19,15 @@ afterAll(() => {
 
 const cli = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 
-async function hangups(dataDir: string, ...args: string[]) {
+function hangups(dataDir: string, ...args: string[]) {
+  return hangupsWith({}, dataDir, ...args);
+}
+
+async function hangupsWith(env: Record<string, string>, dataDir: string, ...args: string[]) {
   const run = promisify(execFile)(
     process.execPath,
     [cli, 'hangups', '--data-dir', dataDir, ...args],
-    {
-      cwd: tmpdir(),
-      env: {},
-    },
+    { cwd: tmpdir(), env },
   );
   const { code, stdout, stderr } = await run.then(
     (output) => ({ code: 0, ...output }),
@@ -62,8 +67,8 @@ describe('the hangups command without a gateway', () => {
     const { code, stdout } = await hangups(dataDir);
     expect(code).toBe(0);
     expect(stdout).toContain('1 pending, 1 failed');
-    expect(stdout).toMatch(/gave-up +failed +90s +7 +app-end +MA1 +status 500\\n/);
-    expect(stdout).toMatch(/waits +pending +90s/);
+    expect(stdout).toMatch(/gave-up +failed +9\ds +7 +app-end +MA1 +status 500\\n/);
+    expect(stdout).toMatch(/waits +pending +9\ds/);
     expect(stdout).not.toContain('\u001b');
     expect(readdirSync(dataDir)).toEqual(['hangups-000003.journal']);
   });
@@ -109,5 +114,52 @@ describe('the hangups command beside a gateway', () => {
       expect(second!.hungUp).toBe(0);
       await world.until(async () => (await json(world.dataDir)).hangups.length === 0);
     });
+  });
+
+  it.each(['127.0.0.1', '0.0.0.0'])(
+    'on %s sends it the token, and says what is wrong with another',
+    { timeout: 60_000 },
+    async (host) => {
+      const token = 'token-of-the-tests';
+      await World.use({ admin: { host, token } }, async (world) => {
+        await world.start();
+        const right = await hangupsWith({ ADMIN_TOKEN: token }, world.dataDir);
+        expect(right).toMatchObject({ code: 0, stderr: '' });
+        expect(right.stdout).toContain('0 pending, 0 failed (the gateway at 127.0.0.1:');
+        for (const args of [[], ['--retry'], ['--retry', 'a'], ['--drop', 'a']]) {
+          const none = await hangups(world.dataDir, ...args);
+          expect(none).toMatchObject({ code: 1, stdout: '' });
+          expect(none.stderr).toContain("refuses: send the gateway's ADMIN_TOKEN");
+        }
+        const wrong = await hangupsWith({ ADMIN_TOKEN: `not-${token}` }, world.dataDir);
+        expect(wrong).toMatchObject({ code: 1, stdout: '' });
+        expect(wrong.stderr).toContain("refuses: this is not the gateway's ADMIN_TOKEN");
+        const unknown = await hangupsWith({ ADMIN_TOKEN: token }, world.dataDir, '--drop', 'a');
+        expect(unknown.stdout).toContain('no hang-up of a');
+      });
+    },
+  );
+
+  it('finds it by an IPv6 address, and repeats what it says of a refusal on one line', async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer(({ headers }, response) => {
+      asked.push(headers.host, headers.authorization);
+      response.writeHead(503).end(JSON.stringify({ error: 'later\u001b[2J\n' }));
+    });
+    await once(server.listen(0, '::1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const folder = mkdtempSync(join(tmpdir(), 'hangups-command-'));
+    folders.push(folder);
+    const lock = await DataLock.take(folder, { admin: `::1:${port}` });
+    if (!(lock instanceof DataLock)) throw new Error(lock.degraded);
+    try {
+      const answer = await hangups(folder);
+      expect(asked).toEqual([`[::1]:${port}`, undefined]);
+      expect(answer).toMatchObject({ code: 1, stdout: '' });
+      expect(answer.stderr).toContain(`at [::1]:${port} refuses: later\\u001b[2J\\n\n`);
+    } finally {
+      await lock.release();
+      server.close();
+    }
   });
 });

@@ -2,9 +2,6 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configFile, settings } from '../src/config/schema.js';
 import { endReasonNames } from '../src/errors.js';
-import { type HangupCounts, registerCounts } from '../src/metrics/collect.js';
-import { Instruments } from '../src/metrics/instruments.js';
-import { counterBlock } from '../src/shard/counters.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -21,12 +18,6 @@ function tableRows(firstHeader: string): string[][] {
   return rows;
 }
 
-/** Nothing to hang up. */
-const noHangups: HangupCounts = {
-  ...{ pending: 0, failed: 0, oldestSeconds: 0, lostStreams: 0, lostStreamsHeld: 0 },
-  ...{ degraded: 0, badLines: 0, accounts: [] },
-};
-
 describe('the README', () => {
   it('lists every setting of the schema with its default, variable and flag, and no other', () => {
     const expected = [
@@ -40,35 +31,6 @@ describe('the README', () => {
       ]),
     ];
     expect(tableRows('setting')).toEqual(expected);
-  });
-
-  it('lists every metric of the gateway, and no other', async () => {
-    const { registry } = new Instruments({
-      routes: ['default'],
-      upstreams: [],
-      refusals: [],
-      hangupOutcomes: [],
-      requestOutcomes: [],
-      webhookKinds: [],
-      webhookOutcomes: [],
-      version: '0',
-    });
-    registerCounts(registry, {
-      shards: () => [],
-      others: [counterBlock()],
-      gauges: {
-        calls: () => 0,
-        connections: () => 0,
-        shardRestarts: () => 0,
-        draining: () => false,
-      },
-      hangups: () => noHangups,
-      upstreams: () => [],
-    });
-    const metrics = (await registry.getMetricsAsJSON())
-      .filter(({ name }) => name.startsWith('plivo_gateway_'))
-      .map(({ name, help }) => [name, help]);
-    expect(tableRows('metric')).toEqual(metrics);
   });
 
   it('names every end reason', () => {

@@ -3,6 +3,7 @@ import type { Doorbell } from '../src/shard/doorbell.js';
 import { RecordKind } from '../src/shard/record.js';
 import type { RingWriter } from '../src/shard/ring.js';
 import type { ShardClock } from './clock.js';
+import type { StageProbe } from './stage-probe.js';
 
 interface Kept {
   readonly kind: number;
@@ -24,14 +25,22 @@ export class Outbox {
   readonly #bell: Doorbell;
   readonly #clock: ShardClock;
   readonly #values: Float64Array;
+  readonly #probe: StageProbe;
   readonly #kept: Kept[] = [];
   #flushAsked = false;
 
-  constructor(ring: RingWriter, bell: Doorbell, clock: ShardClock, values: Float64Array) {
+  constructor(
+    ring: RingWriter,
+    bell: Doorbell,
+    clock: ShardClock,
+    values: Float64Array,
+    probe: StageProbe,
+  ) {
     this.#ring = ring;
     this.#bell = bell;
     this.#clock = clock;
     this.#values = values;
+    this.#probe = probe;
   }
 
   /** Room for an audio message of up to `bytes`: its offset in the shard's memory, or -1 and counted. */
@@ -42,7 +51,8 @@ export class Outbox {
   }
 
   commitAudio(slot: number, generation: number, bytes: number): void {
-    this.#ring.commit(RecordKind.Audio, slot, generation, bytes, this.#clock.causeUs());
+    const leftUs = this.#probe.active ? this.#probe.left() : 0;
+    this.#ring.commit(RecordKind.Audio, slot, generation, bytes, this.#clock.causeUs(), leftUs);
     this.#values[counter.mediaOut]! += 1;
     this.#askFlush();
   }

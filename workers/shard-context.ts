@@ -8,6 +8,7 @@ import type { ShardOptions } from '../src/shard/shard.js';
 import type { ShardClock } from './clock.js';
 import type { Outbox } from './outbox.js';
 import type { RouteSets } from './routes.js';
+import type { StageProbe } from './stage-probe.js';
 
 /** A route with its handler loaded. */
 export interface LoadedRoute extends ShardRoute {
@@ -22,9 +23,12 @@ export interface ShardContext {
   readonly scan: MediaScan;
   readonly outbox: Outbox;
   readonly clock: ShardClock;
+  readonly probe: StageProbe;
   readonly log: Log;
   /** Int32 view of the shard's memory, for the slot in hand. */
   readonly words: Int32Array;
   readonly values: Float64Array;
+  /** The part of them that belongs to one route. */
+  voiceBlock(area: number): Float64Array;
   readonly calls: CallBoard;
 }

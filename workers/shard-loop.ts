@@ -1,8 +1,11 @@
+import { performance } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import type { EndReason } from '../src/errors.js';
 import { recordsPerBatchMax, tickMs, tickPhases } from '../src/limits.js';
 import { elapsedUs } from '../src/shard/clock.js';
-import { counter, histogram, observe } from '../src/shard/counters.js';
+import { busyMs, counter, histogram } from '../src/shard/counters.js';
 import { Waiter } from '../src/shard/doorbell.js';
+import { observe } from '../src/shard/histogram.js';
 import { ShardState, words } from '../src/shard/layout.js';
 import {
   type ClosedBody,
@@ -17,6 +20,9 @@ import { Session } from './session/session.js';
 import { SessionTable } from './session/session-table.js';
 import type { ShardContext } from './shard-context.js';
 
+/** How often a shard says how busy it is. */
+const looksEvery = 1_000 / tickMs;
+
 /** Takes records in batches, hands each to its session, wakes the front once per batch; and ticks. */
 export class ShardLoop {
   readonly #context: ShardContext;
@@ -26,6 +32,8 @@ export class ShardLoop {
   readonly #ticker: NodeJS.Timeout;
   readonly #drained: () => void;
   #phase = 0;
+  #ticks = 0;
+  #tickedUs = 0;
   #draining = false;
 
   /** `drained` is called once, when a drain was asked for and the last session has ended. */
@@ -49,9 +57,10 @@ export class ShardLoop {
   }
 
   #look(): number {
-    const { clock, outbox, values } = this.#context;
+    const { clock, outbox, probe, values } = this.#context;
     const ingress = this.#ingress;
     const nowUs = clock.enter();
+    probe.batch(nowUs);
     let records = 0;
     while (records < recordsPerBatchMax && ingress.next()) {
       records += 1;
@@ -79,7 +88,10 @@ export class ShardLoop {
     if (kind === RecordKind.Message || kind === RecordKind.BinaryMessage) {
       const session = this.#sessions.get(slot, generation);
       if (session === undefined) this.#stale();
-      else session.message(record.at, record.bytes, kind === RecordKind.BinaryMessage);
+      else {
+        this.#context.probe.message(record.stampUs);
+        session.message(record.at, record.bytes, kind === RecordKind.BinaryMessage);
+      }
       return;
     }
     this.#life(kind, slot, generation, record);
@@ -93,9 +105,13 @@ export class ShardLoop {
     const body = JSON.parse(this.#context.scratch.read(record.at, record.bytes)) as unknown;
     if (kind === RecordKind.Open) {
       const open = body as OpenBody;
-      const routes = this.#context.routes.get(open.revision);
-      this.#sessions.put(new Session(this.#context, routes, slot, generation, open));
+      const { routes } = this.#context;
+      const set = routes.get(open.revision);
+      const session = new Session(this.#context, set ?? routes.latest, slot, generation, open);
+      this.#sessions.put(session);
       this.#countSessions();
+      // It was admitted by routes that are not here: other handlers are none of its business.
+      if (set === undefined) session.defect();
       return;
     }
     const session = this.#sessions.get(slot, generation);
@@ -119,12 +135,26 @@ export class ShardLoop {
   #tick(): void {
     const { clock, outbox } = this.#context;
     const { words: shared } = this.#context;
-    clock.enter();
+    this.#late(clock.enter());
     this.#phase = (this.#phase + 1) % tickPhases;
     this.#sessions.tick(this.#phase, tickPhases, clock.nowMs(), this.#defect);
     outbox.flush();
     clock.leave();
     Atomics.store(shared, words.heartbeat, (shared[words.heartbeat]! + 1) | 0);
+  }
+
+  /** How late this tick is; and now and then, how busy the thread. */
+  #late(nowUs: number): void {
+    const { values, words: shared } = this.#context;
+    if (this.#ticks > 0) {
+      const lateUs = elapsedUs(this.#tickedUs, nowUs) - tickMs * 1_000;
+      observe(values, histogram.delay, Math.max(0, lateUs));
+    }
+    this.#tickedUs = nowUs;
+    this.#ticks += 1;
+    if (this.#ticks % looksEvery !== 1) return;
+    values[busyMs] = performance.eventLoopUtilization().active;
+    Atomics.store(shared, words.heapKib, getHeapStatistics().used_heap_size / 1_024);
   }
 
   /** An error of our own costs the call it happened in, and no other. */

@@ -7,7 +7,7 @@ import { MediaScan } from '../src/serializer/media-scan.js';
 import { Scratch, StreamCodec } from '../src/serializer/stream-codec.js';
 import { CallBoard } from '../src/shard/call-board.js';
 import { StampClock } from '../src/shard/clock.js';
-import { counter } from '../src/shard/counters.js';
+import { counter, voiceBlock } from '../src/shard/counters.js';
 import { ShardState, words } from '../src/shard/layout.js';
 import { listenForRouting } from '../src/shard/routing.js';
 import { openShardSide, type ShardResult, type ShardStart } from '../src/shard/shard.js';
@@ -16,6 +16,7 @@ import { Outbox } from './outbox.js';
 import { type RouteSet, RouteSets } from './routes.js';
 import type { ShardContext } from './shard-context.js';
 import { ShardLoop } from './shard-loop.js';
+import { StageProbe } from './stage-probe.js';
 import { doorOpener } from './upstream/upstream-doors.js';
 
 /**
@@ -39,18 +40,22 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
   const side = openShardSide(start);
   const { memory, layout } = start;
   const kernel = new Kernel({ memory, start: layout.kernelAt, end: layout.totalBytes });
-  const clock = new ShardClock(new StampClock(start.epochMs));
+  const stamps = new StampClock(start.epochMs);
+  const clock = new ShardClock(stamps);
   const values = side.counters;
+  const probe = new StageProbe(stamps, values, side.views.words);
   const context: ShardContext = {
     routes,
     options,
     scratch: new Scratch(kernel),
     scan: new MediaScan(kernel),
-    outbox: new Outbox(side.egress, side.egressBell, clock, values),
+    outbox: new Outbox(side.egress, side.egressBell, clock, values, probe),
     clock,
+    probe,
     log,
     words: side.views.words,
     values,
+    voiceBlock: voiceBlocks(values),
     calls: new CallBoard(options.slots, options.callBoard),
   };
   warmUp(context.scratch, first);
@@ -69,6 +74,12 @@ export default async function shard(start: ShardStart): Promise<ShardResult> {
   start.port.close();
   start.routingPort.close();
   return { ok: true };
+}
+
+/** Views of the counters, made when first asked for. */
+function voiceBlocks(values: Float64Array): (area: number) => Float64Array {
+  const blocks: (Float64Array | undefined)[] = [];
+  return (area) => (blocks[area] ??= voiceBlock(values, area));
 }
 
 /**

@@ -44,6 +44,7 @@ export async function runRound(
     accountId: 'MAEXAMPLE0000000000A',
     extraHeaders: '',
     insecure: contestant.isTls,
+    authToken: undefined,
     isEcho: true,
     threads,
     seed: 1,

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { errorText } from '../../src/errors.js';
 import { callDefaults } from '../call.js';
-import { durationMs, webSocketUrl } from '../flags.js';
+import { durationMs, notEmpty, webSocketUrl } from '../flags.js';
 import { Probe } from './probe.js';
 import { type Ground, type Rule, rules } from './rules.js';
 
@@ -17,6 +17,8 @@ export interface RuleResult {
 export interface ConformanceOptions {
   readonly url: string;
   readonly insecure: boolean;
+  /** Upgrades are signed with it. */
+  readonly authToken?: string | undefined;
   readonly patienceMs: number;
   readonly onResult?: (result: RuleResult) => void;
 }
@@ -26,10 +28,10 @@ const ruleMsMax = 60_000;
 
 /** Plays the protocol against a server, one rule after the other. */
 export async function conformance(options: ConformanceOptions): Promise<RuleResult[]> {
-  const { url, insecure, patienceMs } = options;
+  const { url, insecure, authToken, patienceMs } = options;
   const ground: Ground = {
     patienceMs,
-    open: (more) => Probe.open({ url, insecure, format: 'mulaw8', ...more }),
+    open: (more) => Probe.open({ url, insecure, authToken, format: 'mulaw8', ...more }),
   };
   const results: RuleResult[] = [];
   for (const rule of rules) {
@@ -53,6 +55,7 @@ async function judged({ check, ...rule }: Rule, ground: Ground): Promise<RuleRes
 interface ConformanceFlags {
   readonly url: string;
   readonly insecure?: true;
+  readonly token?: string;
   readonly patience: number;
   readonly json?: true;
 }
@@ -64,10 +67,11 @@ function line({ name, section, text, honoured, detail }: RuleResult): string {
   return `${mark} ${place} ${name.padEnd(20)} ${text}${why}\n`;
 }
 
-async function run({ url, insecure, patience, json }: ConformanceFlags): Promise<number> {
+async function run({ url, insecure, token, patience, json }: ConformanceFlags): Promise<number> {
   const results = await conformance({
     url,
     insecure: insecure === true,
+    authToken: token,
     patienceMs: patience,
     onResult: (result) => {
       if (json !== true) process.stdout.write(line(result));
@@ -88,6 +92,7 @@ export function conformanceCommand(): Command {
     )
     .option('--url <url>', 'stream URL, ws or wss', webSocketUrl, callDefaults.url)
     .option('--insecure', 'take any certificate')
+    .option('--token <token>', "the account's auth token: signs upgrades", notEmpty)
     .option('--patience <time>', 'how long the application may take to speak', durationMs, 3_000)
     .option('--json', 'print the results as one line of JSON')
     .action(async (flags: ConformanceFlags) => {

@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { ptimeMs } from '../../src/limits.js';
 import { readGatewayMessage } from '../gateway-message.js';
 import { PlivoSender } from '../plivo-sender.js';
+import { upgradeHeaders } from '../signing.js';
 import {
   prepareSpeech,
   type Speech,
@@ -17,6 +18,8 @@ import { type ReportViolation, ViolationLog } from '../violations.js';
 export interface ProbeOptions {
   readonly url: string;
   readonly insecure: boolean;
+  /** The upgrade is signed with it. */
+  readonly authToken?: string | undefined;
   readonly format: StreamFormatName;
   readonly callId?: string;
 }
@@ -71,7 +74,10 @@ export class Probe {
           closed: (code) => probe?.closedWith(code),
           failed: (detail) => reject(new Error(detail)),
         },
-        { insecure: options.insecure },
+        {
+          insecure: options.insecure,
+          headers: upgradeHeaders(options.url, options.authToken),
+        },
       );
     });
   }

@@ -43,6 +43,7 @@ export class Generator {
       },
       framesFor: (extraHeaders) => this.#framesFor(extraHeaders),
       insecure: options.insecure,
+      authToken: options.authToken,
       isEcho: options.isEcho,
       started: ({ callId, streamId }) => notify({ type: 'started', callId, streamId }),
       over: (result) => {

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { upgradeHeaders } from '../signing.js';
 import { closeFrame, pongFrame } from './frames.js';
 import { ServerFrames } from './server-frames.js';
 
@@ -10,6 +11,8 @@ export interface LinkTarget {
   readonly url: string;
   /** Takes any certificate. */
   readonly insecure: boolean;
+  /** The upgrade is signed with it. */
+  readonly authToken: string | undefined;
 }
 
 /** Either `failed` once, or `opened` and then `closed` once; nothing after `destroy`. */
@@ -77,7 +80,7 @@ export class Link {
     this.#socket.on('end', () => this.#end());
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#socketFailed(error));
     this.#socket.on('close', () => this.#socketClosed());
-    this.#socket.write(this.#upgrade(url));
+    this.#socket.write(this.#upgrade(url, upgradeHeaders(target.url, target.authToken)));
   }
 
   /** Bytes that the kernel has not taken. */
@@ -159,11 +162,12 @@ export class Link {
     return socket;
   }
 
-  #upgrade(url: URL): string {
+  #upgrade(url: URL, headers: Readonly<Record<string, string>>): string {
+    const others = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     return (
       `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n` +
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
-      `Sec-WebSocket-Key: ${this.#key}\r\n\r\n`
+      `Sec-WebSocket-Key: ${this.#key}\r\n${others.join('')}\r\n`
     );
   }
 

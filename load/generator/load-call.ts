@@ -20,6 +20,7 @@ export interface CallSurroundings {
   readonly format: StreamFormat;
   readonly lines: Lines;
   readonly insecure: boolean;
+  readonly authToken: string | undefined;
   readonly isEcho: boolean;
   framesFor(extraHeaders: string): MediaFrames;
   started(call: LoadCall): void;
@@ -180,7 +181,7 @@ export class LoadCall implements Actor {
   }
 
   #connect(nowMs: number): void {
-    const { format } = this.#with;
+    const { format, insecure, authToken } = this.#with;
     this.#state = State.Connecting;
     this.#deadline = slotAt(nowMs + connectMsMax);
     this.#streamId = randomUUID();
@@ -196,7 +197,7 @@ export class LoadCall implements Actor {
     });
     this.#tries += 1;
     this.#link = new Link(
-      { url: this.#url(), insecure: this.#with.insecure },
+      { url: this.#url(), insecure, authToken },
       {
         opened: () => this.#opened(performance.now()),
         failed: (kind, detail) => this.#connectFailed(kind, detail),

@@ -10,6 +10,8 @@ export interface GeneratorOptions {
   /** Base64 of 20 ms each, what callers say. */
   readonly payloads: readonly string[];
   readonly insecure: boolean;
+  /** Upgrades are signed with it. */
+  readonly authToken: string | undefined;
   /** The application plays back what it hears: turnarounds and losses can be counted. */
   readonly isEcho: boolean;
   readonly seed: number;

@@ -68,6 +68,7 @@ export async function dispatched(
         left -= 1;
         if (left === 0) done();
       },
+      asked: () => {},
       requested: () => {},
     },
   });

@@ -63,6 +63,8 @@ export class Call {
 export interface WorldOptions {
   /** Of `hangup`. */
   readonly hangup?: object;
+  /** Of `admin`, beside its port. */
+  readonly admin?: object;
 }
 
 /** A gateway in a process of its own, Plivo's API, and callers. */
@@ -123,9 +125,10 @@ export class World {
     const settings = {
       host: '127.0.0.1',
       port,
-      admin: { port: adminPort },
+      admin: { ...this.#options.admin, port: adminPort },
       plivo: { ...credentials, apiUrl: this.api.url },
       publicUrl,
+      signatures: { upgrade: 'off' },
       dataDir: './data',
       shards: 1,
       log: { level: 'fatal' },

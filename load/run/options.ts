@@ -26,7 +26,6 @@ export type Target =
       readonly kind: 'answer';
       readonly answerUrl: string;
       readonly hangupUrl: string | undefined;
-      readonly authToken: string | undefined;
     };
 
 export interface LoadOptions {
@@ -41,6 +40,8 @@ export interface LoadOptions {
   readonly format: StreamFormatName;
   readonly wavPath: string | undefined;
   readonly accountId: string;
+  /** The account's: signs upgrades and webhooks. A gateway of our own gets one of its own. */
+  readonly authToken: string | undefined;
   readonly extraHeaders: string;
   readonly insecure: boolean;
   readonly isEcho: boolean;

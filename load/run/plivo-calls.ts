@@ -43,7 +43,7 @@ export class PlivoCalls {
     this.#generators = generators;
     this.#events = events;
     if (options.target.kind === 'answer') {
-      this.#webhooks = new PlivoWebhooks(options.target, options.insecure);
+      this.#webhooks = new PlivoWebhooks(options.target, options);
     }
   }
 

@@ -96,9 +96,10 @@ export class LoadRun {
     this.#target = target;
     this.#dice = new CallDice(options.seed, options.scenarios, options.length);
     const { format, insecure, isEcho, seed } = options;
+    const { authToken } = target;
     this.#generators = new Generators(
       options.threads,
-      { format, payloads, insecure, isEcho, seed },
+      { format, payloads, insecure, authToken, isEcho, seed },
       {
         interval: (thread, interval) => this.#pending.push([thread, interval]),
         started: (callId, streamId) => this.#plivo.started(callId, streamId),

@@ -12,6 +12,8 @@ export interface LoadTarget {
   readonly url: string | undefined;
   readonly api: PlivoApi | undefined;
   readonly accountId: string;
+  /** What upgrades are signed with. */
+  readonly authToken: string | undefined;
   /** Ends what was started. */
   close(): Promise<void>;
   /** CPU time and memory of the server so far; null if its process is not known, or gone. */
@@ -25,13 +27,16 @@ const authId = 'MAEXAMPLE0000000000A';
 export async function openTarget(options: LoadOptions): Promise<LoadTarget> {
   const { target } = options;
   if (target.kind === 'spawn') return spawnGateway(target.config);
-  const api = options.apiPort === undefined ? undefined : new PlivoApi();
+  const { accountId, authToken } = options;
+  const credentials = authToken === undefined ? null : { authId: accountId, authToken };
+  const api = options.apiPort === undefined ? undefined : new PlivoApi(credentials);
   await api?.listen(options.apiPort ?? 0);
   return {
     name: target.kind === 'url' ? target.url : target.answerUrl,
     url: target.kind === 'url' ? target.url : undefined,
     api,
-    accountId: options.accountId,
+    accountId,
+    authToken,
     close: async () => api?.close(),
     usage: () => usageOf(options.serverPid),
     lastWords: () => '',
@@ -40,6 +45,7 @@ export async function openTarget(options: LoadOptions): Promise<LoadTarget> {
 
 /** A gateway with a stand-in for Plivo's REST API, both on free ports and with nothing of our environment. */
 async function spawnGateway(config: string | undefined): Promise<LoadTarget> {
+  const authToken: string = randomUUID();
   const api = new PlivoApi();
   await api.listen(0);
   const children = new Children();
@@ -48,8 +54,10 @@ async function spawnGateway(config: string | undefined): Promise<LoadTarget> {
   const file = config === undefined ? [] : ['--config', config];
   const child = children.runGateway(['serve', ...ports, '--log-level', 'warn', ...file], {
     PLIVO_AUTH_ID: authId,
-    PLIVO_AUTH_TOKEN: randomUUID(),
+    PLIVO_AUTH_TOKEN: authToken,
     PLIVO_API_URL: api.url,
+    // Upgrades are signed for where they go to, whatever the configuration's public URL is.
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
   });
   const killAll = (): void => children.killAll();
   process.once('exit', killAll);
@@ -69,6 +77,7 @@ async function spawnGateway(config: string | undefined): Promise<LoadTarget> {
     url: `ws://127.0.0.1:${port}/stream`,
     api,
     accountId: authId,
+    authToken,
     close,
     usage: () => (isRunning(child) ? usageOf(child.pid) : null),
     lastWords: () => lastWordsOf(child),

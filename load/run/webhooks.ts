@@ -1,38 +1,29 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
-import {
-  type Fields,
-  nonceHeader,
-  signatureHeaders,
-  signatureV3,
-} from '../../src/plivo/signature.js';
+import type { Fields } from '../../src/plivo/signature.js';
 import type { CallResult } from '../generator/messages.js';
+import { WebhookSender } from '../round/webhook-sender.js';
 import { type StreamFormatName, streamFormats } from '../stream-format.js';
 import { readAnswerXml } from './answer-xml.js';
-import type { Target } from './options.js';
+import type { LoadOptions, Target } from './options.js';
 
 type AnswerTarget = Extract<Target, { kind: 'answer' }>;
 
-/** Plivo waits 15 s for an answer (protocol section 7.5). */
-const answerMsMax = 15_000;
 const closeMsMax = 5_000;
-const connectionsMax = 64;
 
 /** Plivo's requests to a voice application (protocol sections 1, 4.4, 6, 7.5), signed if there is a token. */
 export class PlivoWebhooks {
   readonly #target: AnswerTarget;
-  readonly #agent: Agent;
+  readonly #sender: WebhookSender;
   readonly #open = new Set<Promise<void>>();
 
-  constructor(target: AnswerTarget, insecure: boolean) {
+  constructor(
+    target: AnswerTarget,
+    { authToken, insecure }: Pick<LoadOptions, 'authToken' | 'insecure'>,
+  ) {
     this.#target = target;
-    this.#agent = new Agent({
-      connections: connectionsMax,
-      headersTimeout: answerMsMax,
-      bodyTimeout: answerMsMax,
-      connect: { rejectUnauthorized: !insecure, timeout: answerMsMax },
-    });
+    // Not tried again: a failure is to be counted, and not to be hidden by a second try.
+    this.#sender = new WebhookSender({ authToken, insecure, retries: 0 });
   }
 
   /** Asks what to do with a call. Throws an `Error` of few words if the answer leads to no stream of that format. */
@@ -45,12 +36,10 @@ export class PlivoWebhooks {
     ];
     const { answerUrl } = this.#target;
     const fields: Fields = [...facts, ['CallStatus', 'in-progress'], ['Event', 'StartApp']];
-    const { status, body } = await this.#post(answerUrl, fields).catch((error: Error) => {
-      const { code = error.name } = error as NodeJS.ErrnoException;
-      throw new Error(`answer webhook: ${code}`);
-    });
+    const { status, problem, body } = await this.#sender.send('POST', answerUrl, fields);
+    if (status === null) throw new Error(`answer webhook: ${problem}`);
     if (status !== 200) throw new Error(`answer webhook: HTTP ${status}`);
-    const stream = readAnswerXml(body);
+    const stream = readAnswerXml(Buffer.from(body).toString('utf8'));
     if (!stream.isBidirectional) {
       throw new Error(
         'answer webhook: <Stream> is not bidirectional="true": nobody would hear the application',
@@ -67,39 +56,14 @@ export class PlivoWebhooks {
 
   async close(): Promise<void> {
     await Promise.race([Promise.all(this.#open), sleep(closeMsMax, undefined, { ref: false })]);
-    await this.#agent.destroy();
+    await this.#sender.close();
   }
 
   /** Plivo does not care what is answered, and neither do we. */
   #tell(url: string, fields: Fields): void {
-    const told = this.#post(url, fields).then(
-      () => {},
-      () => {},
-    );
+    const told = this.#sender.send('POST', url, fields).then(() => {});
     this.#open.add(told);
     void told.then(() => this.#open.delete(told));
-  }
-
-  async #post(url: string, fields: Fields): Promise<{ status: number; body: string }> {
-    const { authToken } = this.#target;
-    const nonce = String(randomInt(1e12, 2e12));
-    const signature =
-      authToken === undefined
-        ? {}
-        : {
-            [nonceHeader]: nonce,
-            [signatureHeaders[0]]: signatureV3('POST', url, fields, nonce, authToken),
-          };
-    const { statusCode, body } = await request(url, {
-      method: 'POST',
-      dispatcher: this.#agent,
-      headers: { 'content-type': 'application/x-www-form-urlencoded', ...signature },
-      body: new URLSearchParams(
-        fields.map(([name, value]): [string, string] => [name, value]),
-      ).toString(),
-      signal: AbortSignal.timeout(answerMsMax),
-    });
-    return { status: statusCode, body: await body.text() };
   }
 }
 

@@ -1,7 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { errorText, GatewayError } from '../errors.js';
 import type { UpstreamView } from '../routing/upstreams.js';
 import type { CallNumbers } from '../shard/call-board.js';
+import { type GuardRules, refusalOf } from './guard.js';
+import { readStreamFacts, readText, type StreamFacts } from './stream-facts.js';
 
 /** One live call as the API shows it. */
 export interface CallView {
@@ -64,27 +72,40 @@ export interface Readiness {
 
 /** What the admin listener shows and may ask for. */
 export interface AdminSource {
-  metrics(): Promise<{ readonly type: string; readonly text: string }>;
+  metrics(request: IncomingHttpHeaders): Promise<{
+    readonly type: string;
+    readonly encoding: string | undefined;
+    readonly body: string | Buffer;
+  }>;
   readiness(): Readiness;
   calls(): readonly CallView[];
+  /** The story of a call that is live or has ended; undefined if it is not known, or no longer. */
+  call(callId: string): object | undefined;
   /** Ends a call at once; false for a call this gateway does not have. */
   hangup(callId: string): boolean;
   hangups(): HangupsView;
   upstreams(): readonly UpstreamView[];
   /** Takes routes and upstreams from the configuration as it is now. */
   reload(): Promise<{ readonly ok: boolean }>;
+  /** A stream URL for XML that is written elsewhere; or why there is none. */
+  streamUrl(facts: StreamFacts): object & { readonly problem?: string };
   /** Tries failed hang-ups again, or that of one call; answers how many. */
   retryHangups(callId: string | undefined): number;
   /** Gives a hang-up up; false if there is none, or its request is under way. */
   dropHangup(callId: string): boolean;
 }
 
-/** The second listener, on loopback by default: metrics, health, calls. Never reachable through the first. */
+/**
+ * The second listener, on loopback by default: metrics, health, calls. Never reachable through the first. Who may ask
+ * is decided in `guard.ts`.
+ */
 export class AdminServer {
+  readonly #rules: GuardRules;
   readonly #source: AdminSource;
   readonly #server: Server;
 
-  constructor(source: AdminSource) {
+  constructor(rules: GuardRules, source: AdminSource) {
+    this.#rules = rules;
     this.#source = source;
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((thrown: unknown) => {
@@ -124,8 +145,16 @@ export class AdminServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?')[0]!;
     const method = request.method ?? 'GET';
-    request.resume();
+    const { host, origin, authorization } = request.headers;
+    const refusal = refusalOf(this.#rules, { path, host, origin, authorization });
+    if (refusal !== undefined) {
+      if (refusal.status === 401) response.setHeader('www-authenticate', 'Bearer');
+      request.resume();
+      return json(response, refusal.status, { error: refusal.error });
+    }
+    if (path !== '/api/stream-url') request.resume();
     if (path === '/api/reload') return this.#reload(response, method);
+    if (path === '/api/stream-url') return this.#streamUrl(request, response);
     const item = /^\/api\/(calls|hangups)\/([^/]+)(\/retry)?$/.exec(path);
     if (item !== null) return this.#item(response, method, item);
     const page = this.#pages[path];
@@ -133,13 +162,17 @@ export class AdminServer {
       return json(response, 404, { error: `nothing at ${path}`, paths: Object.keys(this.#pages) });
     }
     if (method !== 'GET' && method !== 'HEAD') return notAllowed(response, 'GET, HEAD');
-    return page(response);
+    return page(response, request);
   }
 
-  readonly #pages: Readonly<Record<string, (response: ServerResponse) => Promise<void> | void>> = {
-    '/metrics': async (response) => {
-      const { type, text } = await this.#source.metrics();
-      response.writeHead(200, { 'content-type': type }).end(text);
+  readonly #pages: Readonly<
+    Record<string, (response: ServerResponse, request: IncomingMessage) => Promise<void> | void>
+  > = {
+    '/metrics': async (response, { headers }) => {
+      const { type, encoding, body } = await this.#source.metrics(headers);
+      response.setHeader('vary', 'accept, accept-encoding');
+      if (encoding !== undefined) response.setHeader('content-encoding', encoding);
+      response.writeHead(200, { 'content-type': type }).end(body);
     },
     '/livez': (response) => json(response, 200, { live: true }),
     '/readyz': (response) => {
@@ -161,7 +194,10 @@ export class AdminServer {
     }
     if (path === '/api/hangups/retry') return this.#retry(response, method, undefined);
     if (group === 'hangups' && retry !== undefined) return this.#retry(response, method, callId);
-    if (method !== 'DELETE') return notAllowed(response, 'DELETE');
+    if (group === 'calls' && method === 'GET') return this.#call(response, callId);
+    if (method !== 'DELETE') {
+      return notAllowed(response, group === 'calls' ? 'GET, DELETE' : 'DELETE');
+    }
     if (group === 'calls') return this.#hangup(response, callId);
     if (this.#source.dropHangup(callId)) return json(response, 200, { callId, dropped: true });
     return json(response, 404, { error: 'no such hang-up, or its request is under way', callId });
@@ -173,11 +209,29 @@ export class AdminServer {
     json(response, result.ok ? 200 : 422, result);
   }
 
+  async #streamUrl(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') {
+      request.resume();
+      return notAllowed(response, 'POST');
+    }
+    const facts = readStreamFacts(await readText(request));
+    if (typeof facts === 'string') return json(response, 400, { error: facts });
+    const answer = this.#source.streamUrl(facts);
+    if (answer.problem !== undefined) return json(response, 409, { error: answer.problem });
+    return json(response, 200, answer);
+  }
+
   #retry(response: ServerResponse, method: string, callId: string | undefined): void {
     if (method !== 'POST') return notAllowed(response, 'POST');
     const retried = this.#source.retryHangups(callId);
     if (callId === undefined || retried > 0) return json(response, 202, { retried });
     return json(response, 404, { error: 'no failed hang-up of this call', callId });
+  }
+
+  #call(response: ServerResponse, callId: string): void {
+    const story = this.#source.call(callId);
+    if (story !== undefined) return json(response, 200, story);
+    return json(response, 404, { error: 'no such call here, or it ended too long ago', callId });
   }
 
   #hangup(response: ServerResponse, callId: string): void {

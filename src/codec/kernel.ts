@@ -38,6 +38,8 @@ interface KernelExports {
   resample(state: number, source: number, count: number, target: number): number;
   flush(state: number, target: number): number;
   reset(state: number): void;
+  /** Sum of the squares of `count` int16 samples; their greatest magnitude goes to `result` as an int32. */
+  level(source: number, count: number, result: number): number;
   /** Serves `MediaScan`: 1 and a result, drawn in `kernel/scan.ts`, or 0. */
   scanMedia(source: number, bytes: number, result: number): number;
 }
@@ -62,6 +64,7 @@ export class Kernel {
   readonly resample: KernelExports['resample'];
   readonly flush: KernelExports['flush'];
   readonly reset: KernelExports['reset'];
+  readonly level: KernelExports['level'];
   readonly scanMedia: KernelExports['scanMedia'];
   readonly #start: number;
   readonly #end: number;
@@ -88,6 +91,7 @@ export class Kernel {
     this.resample = kernel.resample;
     this.flush = kernel.flush;
     this.reset = kernel.reset;
+    this.level = kernel.level;
     this.scanMedia = kernel.scanMedia;
     this.#start = roundedUp(start);
     this.#end = end;

@@ -2,23 +2,27 @@ import { basename, extname } from 'node:path';
 import type { ParsedConfig } from './schema.js';
 import {
   type AccountConfig,
+  type AnswerConfig,
+  type CallRecordsConfig,
   defaultAccount,
   type GatewayConfig,
   type HandlerSource,
   type PlivoConfig,
   type RouteConfig,
+  type StreamSettings,
   type UpstreamConfig,
 } from './types.js';
 
 /** The configuration as the program uses it, from values that are all right. */
 export function effective(parsed: ParsedConfig, file: string | undefined): GatewayConfig {
-  const { tls, playout, hangup } = parsed;
+  const { admin, tls, playout, hangup } = parsed;
   const plivo = plivoOf(parsed);
   return deepFreeze({
     file,
     host: parsed.host,
     port: parsed.port,
-    admin: parsed.admin,
+    admin: { host: admin.host, port: admin.port, token: admin.token },
+    metrics: parsed.metrics,
     tls: tls.cert && tls.key ? { certFile: tls.cert, keyFile: tls.key } : undefined,
     plivo,
     accounts: accountsOf(parsed, plivo),
@@ -33,20 +37,36 @@ export function effective(parsed: ParsedConfig, file: string | undefined): Gatew
     },
     dataDir: parsed.dataDir,
     publicUrl: parsed.publicUrl,
+    signatures: parsed.signatures,
+    answer: answerOf(parsed),
+    trustProxy: parsed.trustProxy,
     shardCount: parsed.shards,
     limits: parsed.limits,
     playout: { leadMs: playout.lead, chunkMs: playout.chunk, queueMs: playout.queue },
     drain: { timeoutMs: parsed.drain.timeout },
     log: parsed.log,
     privacy: parsed.privacy,
+    callRecords: callRecordsOf(parsed),
     upstreams: parsed.upstreams.map(upstreamOf),
     routes: routesOf(parsed),
   });
 }
 
 function plivoOf({ plivo }: ParsedConfig): PlivoConfig {
-  const { apiUrl, authId, authToken } = plivo;
-  return { apiUrl, credentials: authId && authToken ? { authId, authToken } : undefined };
+  const { apiUrl, authId, authToken, previousAuthToken } = plivo;
+  const previous = previousAuthToken === undefined ? {} : { previousAuthToken };
+  const credentials = authId && authToken ? { authId, authToken, ...previous } : undefined;
+  return { apiUrl, credentials };
+}
+
+function answerOf({ answer }: ParsedConfig): AnswerConfig {
+  const { forward, whenBusy, tokenSecret } = answer;
+  return { ...(forward && { forward }), whenBusy, tokenSecrets: tokenSecret?.split(',') ?? [] };
+}
+
+function callRecordsOf({ callRecords }: ParsedConfig): CallRecordsConfig {
+  const { log, file, webhook, headers } = callRecords;
+  return { log, file, webhook, headers: headers ?? {} };
 }
 
 function accountsOf(
@@ -55,9 +75,9 @@ function accountsOf(
 ): readonly AccountConfig[] {
   return [
     ...(credentials ? [{ name: defaultAccount, credentials, apiUrl }] : []),
-    ...accounts.map(({ name, authId, authToken, apiUrl: own }) => ({
+    ...accounts.map(({ name, authId, authToken, previousAuthToken, apiUrl: own }) => ({
       name,
-      credentials: { authId, authToken },
+      credentials: { authId, authToken, ...(previousAuthToken && { previousAuthToken }) },
       apiUrl: own ?? apiUrl,
     })),
   ];
@@ -96,8 +116,20 @@ function routesOf({ routes, upstreams }: ParsedConfig): readonly RouteConfig[] {
       sampleRate: upstream?.sampleRate ?? route.sampleRate,
       ...(account && { account }),
       onStreamLost,
+      stream: streamOf(route),
     };
   });
+}
+
+function streamOf(route: ParsedConfig['routes'][number]): StreamSettings {
+  const { contentType, streamTimeout, extraHeaders, noiseCancellation, afterStream } = route;
+  return {
+    contentType,
+    ...(streamTimeout !== undefined && { timeoutMs: streamTimeout }),
+    ...(extraHeaders && { extraHeaders }),
+    ...(noiseCancellation !== undefined && { noiseCancellation }),
+    after: afterStream,
+  };
 }
 
 /** Exactly one of them is there. */

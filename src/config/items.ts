@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { streamContentTypes } from '../plivo/xml.js';
+import { callAction, extraHeaders } from './edge-kinds.js';
 import {
   audioRate,
   choice,
@@ -107,11 +109,30 @@ export const route = (directory: string) =>
       description: 'Sample rate of the audio that the handler hears and plays, Hz',
     }),
     account: optional(shortName(), {
-      description: 'Account whose calls these are: a name under `accounts`, or `default`',
+      description:
+        'Only calls of this account: a name under `accounts`, or `default`; it hangs them up',
       defaultText: 'by the Auth ID that Plivo sends',
     }),
     onStreamLost: setting(choice(lostStreamPolicies), 'hangup', {
       description: '`leave`: a call whose stream broke and did not come back is not hung up',
+    }),
+    contentType: setting(choice(streamContentTypes), 'audio/x-mulaw;rate=8000', {
+      description: 'Format of the streams that `/answer` asks Plivo for',
+    }),
+    streamTimeout: optional(duration(1_000, 86_400_000, '1h', 1_000), {
+      description: 'How long a stream may last; then `afterStream`',
+      defaultText: '24h, by Plivo',
+    }),
+    extraHeaders: optional(extraHeaders(), {
+      description: 'Names and values that come with `start`; 512 bytes together',
+      defaultText: 'none',
+    }),
+    noiseCancellation: optional(wholeNumber(60, 100), {
+      description: "Plivo's noise cancellation of the caller's audio, its level",
+      defaultText: 'none',
+    }),
+    afterStream: setting(callAction(), 'hangup', {
+      description: 'What Plivo does when a stream has ended; the same as for `answer.whenBusy`',
     }),
   });
 
@@ -178,6 +199,10 @@ export const account = (surroundings: Surroundings) =>
     authToken: noted(authToken(surroundings), {
       description: 'Its Auth Token, best as a reference to a variable or a file',
       defaultText: 'required',
+      hidden: true,
+    }),
+    previousAuthToken: optional(authToken(surroundings), {
+      description: 'The Auth Token before its last rotation, still believed',
       hidden: true,
     }),
     apiUrl: optional(httpUrl(), {

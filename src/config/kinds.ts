@@ -100,7 +100,9 @@ function isUpstreamUrl(url: string): boolean {
     isKnown &&= placeholders.includes(name);
     return 'x';
   });
-  return isKnown && URL.canParse(filled) && /^wss?:$/.test(new URL(filled).protocol);
+  if (!isKnown || !URL.canParse(filled)) return false;
+  const { protocol, hash } = new URL(filled);
+  return /^wss?:$/.test(protocol) && hash === '';
 }
 
 /** One address of an upstream or a list of them, each a URL or a URL with its weight. */
@@ -231,6 +233,17 @@ export function folder({ directory }: Surroundings, what: string) {
   return z.unknown().transform((found, context) => {
     const good = typeof found === 'string' && found !== '' && !found.includes('\0');
     return good ? resolve(directory, found) : refuse(context, `the path of ${what}`);
+  });
+}
+
+/** A file that is written and need not exist yet, as an absolute path. */
+export function writtenFile(directory: string, what: string) {
+  return z.unknown().transform((found, context) => {
+    const good = typeof found === 'string' && found !== '' && !found.includes('\0');
+    if (!good) return refuse(context, `the path of ${what}`);
+    const file = resolve(directory, found);
+    const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return isFolder ? refuse(context, `the path of ${what}: ${file} is a folder`) : file;
   });
 }
 

@@ -1,17 +1,24 @@
+import { createHash } from 'node:crypto';
 import { Command } from 'commander';
 import { stringify } from 'yaml';
 import { GatewayError } from '../errors.js';
+import type { CallAction } from '../plivo/xml.js';
 import { formatDuration } from './duration.js';
 import { readEnvironment } from './environment.js';
 import { addConfigFlags } from './flags.js';
 import { loadConfig } from './load.js';
 import {
   type AccountConfig,
+  type AnswerConfig,
+  type CallRecordsConfig,
   defaultAccount,
   type GatewayConfig,
   type HandlerSource,
+  type PlivoCredentials,
   type RouteConfig,
+  type StreamSettings,
   type UpstreamConfig,
+  type UpstreamPolicy,
 } from './types.js';
 
 const mask = '********';
@@ -22,19 +29,31 @@ export function printConfig(config: GatewayConfig): string {
   return `# effective configuration (${source})\n${stringify(asWritten(config))}`;
 }
 
+/** Stands for the configuration in a metric label: the same for the same settings, whatever the secrets in them are. */
+export function configHash(config: GatewayConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify(asWritten(config)))
+    .digest('hex')
+    .slice(0, 12);
+}
+
 function asWritten(config: GatewayConfig) {
   const { admin, tls, plivo, playout, drain, hangup, log, limits } = config;
   const { credentials } = plivo;
   return {
     host: config.host,
     port: config.port,
-    admin: { ...admin },
+    admin: { host: admin.host, port: admin.port, ...(admin.token && { token: mask }) },
+    metrics: { ...config.metrics },
     ...(tls && { tls: { cert: tls.certFile, key: tls.keyFile } }),
     plivo: {
-      ...(credentials && { authId: credentials.authId, authToken: mask }),
+      ...(credentials && credentialsAsWritten(credentials)),
       apiUrl: plivo.apiUrl,
     },
     ...(config.publicUrl && { publicUrl: config.publicUrl }),
+    signatures: { ...config.signatures },
+    answer: answerAsWritten(config.answer),
+    ...(config.trustProxy.length > 0 && { trustProxy: [...config.trustProxy] }),
     accounts: config.accounts.filter(({ name }) => name !== defaultAccount).map(accountAsWritten),
     dataDir: config.dataDir,
     shards: config.shardCount,
@@ -56,28 +75,66 @@ function asWritten(config: GatewayConfig) {
     },
     log: { ...log },
     privacy: config.privacy,
+    callRecords: callRecordsAsWritten(config.callRecords),
     upstreams: config.upstreams.map(upstreamAsWritten),
     routes: config.routes.map(routeAsWritten),
   };
 }
 
 function accountAsWritten({ name, credentials, apiUrl }: AccountConfig) {
-  return { name, authId: credentials.authId, authToken: mask, apiUrl };
+  return { name, ...credentialsAsWritten(credentials), apiUrl };
+}
+
+function credentialsAsWritten({ authId, previousAuthToken }: PlivoCredentials) {
+  return { authId, authToken: mask, ...(previousAuthToken && { previousAuthToken: mask }) };
+}
+
+function answerAsWritten({ forward, whenBusy, tokenSecrets }: AnswerConfig) {
+  return {
+    ...(forward && { forward }),
+    whenBusy: actionAsWritten(whenBusy),
+    ...(tokenSecrets.length > 0 && { tokenSecret: mask }),
+  };
+}
+
+function callRecordsAsWritten({ log, file, webhook, headers }: CallRecordsConfig) {
+  return { log, ...(file && { file }), ...(webhook && { webhook }), ...headersAsWritten(headers) };
+}
+
+/** Their values are secrets. */
+function headersAsWritten(headers: Readonly<Record<string, string>>) {
+  const masked = Object.keys(headers).map((name) => [name, mask]);
+  return masked.length === 0 ? {} : { headers: Object.fromEntries(masked) as object };
+}
+
+function actionAsWritten(action: CallAction) {
+  switch (action.kind) {
+    case 'hangup':
+      return 'hangup';
+    case 'speak':
+      return { speak: action.text };
+    case 'dial':
+      return { dial: action.to };
+    case 'redirect':
+      return { redirect: action.url };
+  }
 }
 
 function upstreamAsWritten(upstream: UpstreamConfig) {
-  const { name, protocol, addresses, balance, callsMax, sampleRate } = upstream;
-  const headers = Object.keys(upstream.headers).map((header) => [header, mask]);
+  const { name, protocol, addresses, discover, health, balance, callsMax, sampleRate } = upstream;
   return {
     name,
     protocol,
     urls: addresses.map(({ url, weight }) => (weight === 1 ? url : { url, weight })),
+    discover,
+    ...(health && { health }),
     balance,
     callsPerAddress: callsMax,
     sampleRate,
-    ...(headers.length > 0 && { headers: Object.fromEntries(headers) as object }),
+    ...headersAsWritten(upstream.headers),
     ...(upstream.caFile && { ca: upstream.caFile }),
     connectTimeout: formatDuration(upstream.connectMs),
+    readyTimeout: formatDuration(upstream.readyMs),
   };
 }
 
@@ -96,6 +153,19 @@ function routeAsWritten(route: RouteConfig) {
     sampleRate,
     ...(account && { account }),
     onStreamLost,
+    ...streamAsWritten(route.stream),
+  };
+}
+
+function streamAsWritten(stream: StreamSettings) {
+  const { contentType, timeoutMs, extraHeaders, noiseCancellation, after } = stream;
+  const headers = extraHeaders?.split(',').map((pair) => pair.split('='));
+  return {
+    contentType,
+    ...(timeoutMs !== undefined && { streamTimeout: formatDuration(timeoutMs) }),
+    ...(headers && { extraHeaders: Object.fromEntries(headers) as object }),
+    ...(noiseCancellation !== undefined && { noiseCancellation }),
+    afterStream: actionAsWritten(after),
   };
 }
 
@@ -105,16 +175,22 @@ function handlerAsWritten(handler: HandlerSource) {
       return { handler: handler.name };
     case 'module':
       return { handler: handler.file };
-    case 'upstream': {
-      const { onUpstreamLost, fallback, autoHangUp } = handler;
-      const more = { onUpstreamLost, ...(fallback && { fallback }), autoHangUp };
-      return { upstream: handler.name, ...more };
-    }
+    case 'upstream':
+      return { upstream: handler.name, ...policyAsWritten(handler) };
+    case 'lookup':
+      return { lookup: handler.url, ...policyAsWritten(handler) };
+    case 'play':
+      return { play: handler.file };
     case 'reject':
       return { reject: handler.why };
     case 'redirect':
       return { redirect: handler.url };
   }
+}
+
+function policyAsWritten({ onUpstreamLost, fallback, autoHangUp, meanwhile }: UpstreamPolicy) {
+  const named = { ...(fallback && { fallback }), ...(meanwhile && { meanwhile }) };
+  return { onUpstreamLost, ...named, autoHangUp };
 }
 
 /** `plivo-gateway check`: prints what `serve` would run with, or everything that is wrong. */

@@ -1,22 +1,28 @@
 import { z } from 'zod';
 import { ptimeMs } from '../limits.js';
+import { callAction, networks, tokenSecrets } from './edge-kinds.js';
 import { account, authId, authToken, route, upstream } from './items.js';
 import {
   choice,
+  documentUrl,
   duration,
   folder,
+  headerValues,
   hostName,
   httpUrl,
   readableFile,
   type Surroundings,
+  secret,
   shards,
   wholeNumber,
+  writtenFile,
 } from './kinds.js';
 import { notesOf, optional, section, setting } from './notes.js';
-import { fsyncs, logFormats, logLevels, privacyLevels } from './types.js';
+import { fsyncs, logFormats, logLevels, privacyLevels, signaturePolicies } from './types.js';
 
 const secondMs = 1_000;
 const hourMs = 3_600 * secondMs;
+const adminTokenText = 'a token of at least 16 characters, without spaces';
 
 /** The whole configuration file. */
 export const gatewaySchema = (surroundings: Surroundings) => {
@@ -43,6 +49,17 @@ export const gatewaySchema = (surroundings: Surroundings) => {
         flag: '--admin-port',
         description: 'Port of metrics, health and API; 0 is any free one',
       }),
+      token: optional(secret(surroundings, /^[\x21-\x7e]{16,}$/, adminTokenText), {
+        env: 'ADMIN_TOKEN',
+        description: 'Bearer token for metrics and API, a secret; needed unless on loopback',
+        hidden: true,
+        leads: true,
+      }),
+    }).prefault({}),
+    metrics: section({
+      public: setting(z.boolean({ error: 'true or false' }), false, {
+        description: '`true`: /metrics needs no token',
+      }),
     }).prefault({}),
     tls: section({
       cert: optional(readableFile(directory, 'a PEM file with the certificate'), {
@@ -65,6 +82,12 @@ export const gatewaySchema = (surroundings: Surroundings) => {
         hidden: true,
         leads: true,
       }),
+      previousAuthToken: optional(authToken(surroundings), {
+        env: 'PLIVO_AUTH_TOKEN_PREVIOUS',
+        description: 'The Auth Token before its last rotation: what it signed is still believed',
+        hidden: true,
+        leads: true,
+      }),
       apiUrl: setting(httpUrl(), 'https://api.plivo.com', {
         env: 'PLIVO_API_URL',
         description: "Where Plivo's REST API is",
@@ -77,7 +100,36 @@ export const gatewaySchema = (surroundings: Surroundings) => {
     }),
     publicUrl: optional(httpUrl(), {
       env: 'PUBLIC_URL',
-      description: "How Plivo reaches this gateway; without it Plivo's webhooks are not believed",
+      description:
+        'How Plivo reaches this gateway: the start of all URLs that it is given, and signs',
+    }),
+    signatures: section({
+      upgrade: setting(choice(signaturePolicies), 'enforce', {
+        env: 'SIGNATURES_UPGRADE',
+        description:
+          'Streams without a token: `enforce` a signature, `observe` (only log), or `off`',
+      }),
+    }).prefault({}),
+    answer: section({
+      forward: optional(documentUrl(), {
+        description: 'Your own answer service: its XML goes to Plivo, its stream comes here',
+      }),
+      whenBusy: setting(callAction(), 'hangup', {
+        description:
+          'Calls without a place: `hangup`, or `{ speak: … }`, `{ dial: … }`, `{ redirect: … }`',
+      }),
+      tokenSecret: optional(tokenSecrets(surroundings), {
+        env: 'STREAM_TOKEN_SECRET',
+        description:
+          'What stream tokens are encrypted with; several, parted by commas, while it changes',
+        defaultText: 'the Auth Tokens',
+        hidden: true,
+        leads: true,
+      }),
+    }).prefault({}),
+    trustProxy: setting(networks(), [], {
+      description: 'Addresses or networks of proxies whose word on who is behind them counts',
+      defaultText: 'none',
     }),
     dataDir: setting(folder(surroundings, 'a folder for what must outlive the process'), './data', {
       env: 'DATA_DIR',
@@ -149,6 +201,22 @@ export const gatewaySchema = (surroundings: Surroundings) => {
     privacy: setting(choice(privacyLevels), 'masked', {
       description: 'Phone numbers in logs: `masked` or `full`',
     }),
+    callRecords: section({
+      log: setting(z.boolean({ error: 'true or false' }), true, {
+        description: 'One log line at the end of each call',
+      }),
+      file: optional(writtenFile(directory, 'a file for call records'), {
+        description: 'File that gets the record of each ended call as a line of JSON',
+      }),
+      webhook: optional(documentUrl(), {
+        description: 'URL that gets the record of each ended call as a POST of JSON',
+      }),
+      headers: optional(headerValues(surroundings), {
+        description: 'Headers of those requests, such as Authorization; values may be secrets',
+        defaultText: 'none',
+        hidden: true,
+      }),
+    }).prefault({}),
     upstreams: setting(z.array(upstream(surroundings), { error: 'a list of upstreams' }), [], {
       description: 'Applications behind the gateway, each at one or more addresses',
       defaultText: 'none',

@@ -1,4 +1,5 @@
 import type { AudioRate } from '../limits.js';
+import type { CallAction, StreamContentType } from '../plivo/xml.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -86,6 +87,32 @@ export interface UpstreamConfig {
 export const callDirections = ['inbound', 'outbound'] as const;
 export type CallDirection = (typeof callDirections)[number];
 
+/** How streams are admitted that have no token: only with a signature, or with a look at it, or without. */
+export const signaturePolicies = ['enforce', 'observe', 'off'] as const;
+export type SignaturePolicy = (typeof signaturePolicies)[number];
+
+/** How Plivo is told to stream the calls of a route. */
+export interface StreamSettings {
+  readonly contentType: StreamContentType;
+  /** Absent: Plivo's own, a day. */
+  readonly timeoutMs?: number;
+  /** As Plivo has them: `name=value,name=value`. */
+  readonly extraHeaders?: string;
+  /** 60 to 100; absent: none. */
+  readonly noiseCancellation?: number;
+  readonly after: CallAction;
+}
+
+/** What the answer webhook does. */
+export interface AnswerConfig {
+  /** The answer service that is asked in place of the routes' own answers. */
+  readonly forward?: string;
+  /** What becomes of a call that has no place here. */
+  readonly whenBusy: CallAction;
+  /** What tokens are made with, the newest first. Empty: the accounts' Auth Tokens. */
+  readonly tokenSecrets: readonly string[];
+}
+
 /** One route; the first that matches takes the call. Empty `to`, `from` or `query`: any. */
 export interface RouteConfig {
   /** Unique among the routes, and a metric label: `[a-z0-9_-]{1,40}`. */
@@ -109,6 +136,7 @@ export interface RouteConfig {
   /** Name of the account whose calls these are; absent: that of `start.accountId`. */
   readonly account?: string;
   readonly onStreamLost: LostStreamPolicy;
+  readonly stream: StreamSettings;
 }
 
 /** Absolute paths of PEM files that could be read when the configuration was. */
@@ -120,6 +148,8 @@ export interface TlsConfig {
 export interface PlivoCredentials {
   readonly authId: string;
   readonly authToken: string;
+  /** The one before the last rotation: what is signed with it is still believed. */
+  readonly previousAuthToken?: string;
 }
 
 export interface PlivoConfig {
@@ -178,6 +208,26 @@ export interface LogConfig {
   readonly format: LogFormat;
 }
 
+/** Where the record of an ended call goes. */
+export interface CallRecordsConfig {
+  /** As the log line at its end. */
+  readonly log: boolean;
+  /** Absolute path of a file of JSON lines; it need not exist. */
+  readonly file: string | undefined;
+  /** Takes each as a POST with these headers. */
+  readonly webhook: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The second listener: metrics, health and API. */
+export interface AdminConfig {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Absent: open on loopback, closed on any other address. */
+  readonly token: string | undefined;
+}
+
 /** The effective configuration: complete, checked and deeply frozen. Plain data, fit for a thread. */
 export interface GatewayConfig {
   /** Absolute path of the file that was read. */
@@ -185,7 +235,11 @@ export interface GatewayConfig {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: AdminConfig;
+  readonly metrics: {
+    /** `/metrics` needs no token. */
+    readonly public: boolean;
+  };
   readonly tls: TlsConfig | undefined;
   readonly plivo: PlivoConfig;
   /** All accounts, that of the `plivo` section first. Empty: calls can only be closed, not hung up. */
@@ -195,6 +249,10 @@ export interface GatewayConfig {
   readonly dataDir: string;
   /** How Plivo reaches this gateway, without a trailing slash; needed to check its signatures. */
   readonly publicUrl: string | undefined;
+  readonly signatures: { readonly upgrade: SignaturePolicy };
+  readonly answer: AnswerConfig;
+  /** Addresses and networks of proxies whose word on who is behind them counts. */
+  readonly trustProxy: readonly string[];
   readonly shardCount: number;
   readonly limits: {
     /** Live calls; above it upgrades are refused. */
@@ -204,6 +262,7 @@ export interface GatewayConfig {
   readonly drain: { readonly timeoutMs: number };
   readonly log: LogConfig;
   readonly privacy: Privacy;
+  readonly callRecords: CallRecordsConfig;
   readonly upstreams: readonly UpstreamConfig[];
   /** At least one. */
   readonly routes: readonly RouteConfig[];

@@ -22,10 +22,15 @@ export class Connection {
    * shard has answered that.
    */
   socket: WebSocket<SocketData> | undefined = undefined;
+  /** Auth ID of the account whose call it is, if its admission told; otherwise from `start`. */
+  accountId = '';
+  /** By which credential it came in. */
+  admittedBy = '';
+  /** When the token that admitted it was made; 0 without one. */
+  tokenIssuedMs = 0;
   /** From `start`; empty before. */
   callId = '';
   streamId = '';
-  accountId = '';
   /** Name of the route whose handler speaks with the caller now. */
   answeredBy: string;
   /** Name of the upstream that took the call, and its address; empty without one. */
@@ -36,6 +41,8 @@ export class Connection {
   startedAt = 0;
   /** The first reason stands. */
   endReason: EndReason | undefined = undefined;
+  /** WebSocket close code as it was seen here; 0 before, or if there was none. */
+  closeCode = 0;
   /** `performance.now()` at which we close the socket if Plivo has not; Infinity when nothing is due. */
   closeAtMs = Number.POSITIVE_INFINITY;
   /** The hang-up queue has it, and has not settled it. */

@@ -1,10 +1,13 @@
 import { bufferedBytesMax, recordsPerBatchMax } from '../limits.js';
 import { elapsedUs, type StampClock } from '../shard/clock.js';
-import { counter, drop, histogram, observe } from '../shard/counters.js';
+import { counter, drop, histogram, stage } from '../shard/counters.js';
+import { observe } from '../shard/histogram.js';
 import {
   type AnswererBody,
   type EndBody,
+  type EndedBody,
   type HangupBody,
+  type NoteBody,
   RecordKind,
   type StartedBody,
   type TransferBody,
@@ -19,11 +22,15 @@ export interface ShardRequests {
   close(connection: Connection, body: EndBody): void;
   transfer(connection: Connection, body: TransferBody): void;
   answerer(connection: Connection, body: AnswererBody): void;
+  note(connection: Connection, body: NoteBody): void;
   /** The session is over; after it comes nothing more for this connection. */
-  ended(connection: Connection): void;
+  ended(connection: Connection, body: EndedBody): void;
   /** The socket could not take a control message: the connection must end. */
   stuck(connection: Connection): void;
 }
+
+/** Messages that are sent with one reading of the clock. */
+const clockEvery = 8;
 
 /** What uWebSockets.js answers to a send. */
 const SendOutcome = { Queued: 0, Sent: 1, Dropped: 2 } as const;
@@ -35,6 +42,9 @@ export class Egress {
   readonly #requests: ShardRequests;
   readonly #values: Float64Array;
   readonly #clock: StampClock;
+  /** When this look began, and the time as it was read last. */
+  #lookUs = 0;
+  #nowUs = 0;
   /** Views of the outbox by length, so that sending makes no new one. */
   readonly #views: Uint8Array[] = [];
 
@@ -63,11 +73,14 @@ export class Egress {
     let records = 0;
     while (records < recordsPerBatchMax && egress.next()) {
       records += 1;
+      // A reading of the clock serves a few messages: it costs a hundredth of one.
+      if (records % clockEvery === 1) this.#nowUs = this.#clock.nowUs();
+      if (records === 1) this.#lookUs = this.#nowUs;
       const connection = this.#connections.get(egress.slot, egress.generation);
       if (connection === undefined || connection.shard !== this.#shard) {
         this.#values[counter.staleRecords]! += 1;
       } else if (egress.kind === RecordKind.Audio || egress.kind === RecordKind.Control) {
-        this.#send(connection, egress.kind, egress.at, egress.bytes, egress.stampUs);
+        this.#send(connection, egress.kind, egress.at, egress.bytes);
       } else {
         this.#request(connection, egress.kind, egress.at, egress.bytes);
       }
@@ -76,7 +89,7 @@ export class Egress {
     return records;
   }
 
-  #send(connection: Connection, kind: number, at: number, bytes: number, stampUs: number): void {
+  #send(connection: Connection, kind: number, at: number, bytes: number): void {
     const isAudio = kind === RecordKind.Audio;
     const { socket } = connection;
     if (socket === undefined || (connection.blockedSinceMs > 0 && isAudio)) {
@@ -87,15 +100,23 @@ export class Egress {
     this.#shard.views.bytes.copyWithin(outboxAt, at, at + bytes);
     const outcome = socket.send(this.#view(bytes), false, false);
     if (outcome === SendOutcome.Sent) {
-      if (isAudio) {
-        observe(this.#values, histogram.turnaround, elapsedUs(stampUs, this.#clock.nowUs()));
-      }
+      if (isAudio) this.#sent();
       return;
     }
     if (connection.blockedSinceMs === 0) connection.blockedSinceMs = performance.now();
     if (outcome === SendOutcome.Dropped || socket.getBufferedAmount() > bufferedBytesMax) {
       this.#requests.stuck(connection);
     }
+  }
+
+  #sent(): void {
+    const { stampUs, leftUs } = this.#shard.egress;
+    observe(this.#values, histogram.turnaround, elapsedUs(stampUs, this.#nowUs));
+    if (leftUs === 0) return;
+    // This one is followed on its way: see `stages` in `shard/counters.ts`.
+    const lookedUs = leftUs + elapsedUs(leftUs, this.#lookUs);
+    observe(this.#values, stage['ring-out'], lookedUs - leftUs);
+    observe(this.#values, stage.send, elapsedUs(lookedUs | 0, this.#clock.nowUs()));
   }
 
   #view(bytes: number): Uint8Array {
@@ -118,8 +139,10 @@ export class Egress {
         return this.#requests.transfer(connection, body as TransferBody);
       case RecordKind.Answerer:
         return this.#requests.answerer(connection, body as AnswererBody);
+      case RecordKind.Note:
+        return this.#requests.note(connection, body as NoteBody);
       case RecordKind.Ended:
-        return this.#requests.ended(connection);
+        return this.#requests.ended(connection, body as EndedBody);
     }
   }
 }

@@ -1,5 +1,4 @@
-import type { RouteConfig } from '../config/types.js';
-import { closeCode, closedReason, type EndReason, endReasons } from '../errors.js';
+import { closeCode, closedReason, type EndReason } from '../errors.js';
 import {
   closeAfterHangupMs,
   closeUnsettledMs,
@@ -8,55 +7,30 @@ import {
   slowReaderMs,
   startTimeoutMs,
 } from '../limits.js';
-import type { Log } from '../log.js';
 import { place } from '../pool/placement.js';
-import type { StampClock } from '../shard/clock.js';
 import { Waiter } from '../shard/doorbell.js';
 import {
   type AnswererBody,
   type EndBody,
+  type EndedBody,
   type HangupBody,
+  type NoteBody,
   RecordKind,
   type StartedBody,
   type TransferBody,
 } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
-import { type Admission, admit, type Refusal } from './admission.js';
+import type { Admission, AdmissionState } from './admission.js';
 import { type Connection, Connections } from './connections.js';
 import { Egress, type ShardRequests } from './egress.js';
+import { FrontLoad } from './front-load.js';
+import type { FrontEvents, FrontOptions } from './front-parts.js';
 import { Ingress } from './ingress.js';
 import type { SocketEvents } from './server.js';
+import type { UpgradeRequest } from './upgrade-check.js';
 
 /** The shard sees to the deadline of `start`; this is for one that does not run. */
 const unstartedMs = startTimeoutMs + 2_000;
-
-/** What the front asks of the rest of the gateway, and tells it. */
-export interface FrontEvents {
-  started(connection: Connection): void;
-  ended(connection: Connection, reason: EndReason): void;
-  refused(reason: Refusal): void;
-  /** End the call at Plivo, in `inMs` at the latest. */
-  hangup(connection: Connection, reason: EndReason, inMs: number): void;
-  /** An application took the call, spoke, or another route went on with it. */
-  answerer(connection: Connection, body: AnswererBody): void;
-  /** Never rejects. */
-  transfer(
-    connection: Connection,
-    url: string,
-  ): Promise<{ readonly ok: boolean; readonly detail: string }>;
-}
-
-export interface FrontOptions {
-  /** Where calls go now. */
-  readonly routing: () => { readonly revision: number; readonly routes: readonly RouteConfig[] };
-  readonly slots: number;
-  readonly callsPerShard: number;
-  readonly shards: () => readonly Shard[];
-  /** Counters of this thread. */
-  readonly values: Float64Array;
-  readonly clock: StampClock;
-  readonly log: Log;
-}
 
 /**
  * Between sockets and shards: knows which connection is whose, moves their bytes, and closes them. Looks into no
@@ -68,6 +42,7 @@ export class Front implements SocketEvents, ShardRequests {
   readonly #events: FrontEvents;
   readonly #ingress: Ingress;
   readonly #egress = new Map<Shard, { readonly egress: Egress; readonly waiter: Waiter }>();
+  readonly #load: FrontLoad;
   readonly #sweeper: NodeJS.Timeout;
   draining = false;
   /** Connections whose `start` has arrived. */
@@ -78,28 +53,40 @@ export class Front implements SocketEvents, ShardRequests {
     this.#events = events;
     this.connections = new Connections(options.slots);
     this.#ingress = new Ingress(options.values, options.clock, () => this.#glance());
+    this.#load = new FrontLoad(options.values);
     this.#sweeper = setInterval(() => this.#sweep(), egressLookMs);
   }
 
   // ---- sockets -------------------------------------------------------------------------------------------------
 
-  admit(path: string, query: string): Admission {
-    const { routing, shards, callsPerShard } = this.#options;
-    const admission = admit(path, query, routing().routes, {
-      draining: this.draining,
-      full: this.connections.full,
-      shardReady: place(shards(), callsPerShard) !== undefined,
-    });
-    if (!admission.admitted) this.#events.refused(admission.refusal);
+  admit(request: UpgradeRequest): Admission {
+    const admission = this.#options.admissions.admit(request, this.admissionState);
+    if (admission.admitted) this.#events.admitted(admission.by);
+    else this.#events.refused(admission.refusal);
     return admission;
   }
 
-  connect({ route, facts }: Extract<Admission, { admitted: true }>): Connection | undefined {
+  get admissionState(): AdmissionState {
+    const { routing, shards, callsPerShard, slots } = this.#options;
+    return {
+      draining: this.draining,
+      shardReady: place(shards(), callsPerShard) !== undefined,
+      routes: routing().routes,
+      connections: this.connections.count,
+      slots,
+    };
+  }
+
+  connect(admission: Extract<Admission, { admitted: true }>): Connection | undefined {
+    const { route, facts, by, accountId, issuedMs } = admission;
     const { routing, shards, callsPerShard } = this.#options;
     const { revision, routes } = routing();
     const shard = place(shards(), callsPerShard);
     if (shard === undefined) return undefined;
     const connection = this.connections.open(shard, routes[route]!.name, facts);
+    connection.accountId = accountId;
+    connection.admittedBy = by;
+    connection.tokenIssuedMs = issuedMs;
     if (this.#ingress.life(connection, RecordKind.Open, { revision, route, facts }))
       return connection;
     this.connections.release(connection);
@@ -128,6 +115,7 @@ export class Front implements SocketEvents, ShardRequests {
     const usual = connection.endedAtPlivo ? 'stream-closed' : closedReason(code);
     const reason = connection.endReason ?? usual;
     connection.ends(reason);
+    connection.closeCode = code;
     // Nothing more will be heard: a hang-up that waited for the last word is due now.
     if (connection.hangupAsked) this.#events.hangup(connection, reason, 0);
     if (connection.shard.open) {
@@ -172,7 +160,7 @@ export class Front implements SocketEvents, ShardRequests {
   started(connection: Connection, body: StartedBody): void {
     connection.callId = body.callId;
     connection.streamId = body.streamId;
-    connection.accountId = body.accountId;
+    connection.accountId ||= body.accountId;
     connection.startMessage = body.message;
     connection.startedAt = Date.now();
     this.calls += 1;
@@ -184,13 +172,13 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   /** The shard has nothing more to say of a closed connection: only now is its slot free, and the call counted. */
-  ended(connection: Connection): void {
+  ended(connection: Connection, body?: EndedBody): void {
     this.connections.release(connection);
     if (connection.callId !== '') this.calls -= 1;
     const reason = connection.endReason!;
     // Plivo's word that all is well may come between the close and the shard's last one.
     const isWell = reason === 'stream-dropped' && connection.endedAtPlivo;
-    this.#events.ended(connection, isWell ? 'stream-closed' : reason);
+    this.#events.ended(connection, isWell ? 'stream-closed' : reason, body);
   }
 
   hangup(connection: Connection, body: HangupBody): void {
@@ -205,7 +193,7 @@ export class Front implements SocketEvents, ShardRequests {
 
   close(connection: Connection, body: EndBody): void {
     const reason = body.reason as EndReason;
-    if (reason === 'no-start') {
+    if (reason === 'no-start' || reason === 'wrong-call') {
       this.#options.log.warn(
         { route: connection.route, reason },
         `connection closed: ${body.detail}`,
@@ -227,12 +215,19 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   answerer(connection: Connection, body: AnswererBody): void {
-    if (body.what === 'moved') connection.answeredBy = body.route;
-    else if (body.url !== undefined) {
+    if (body.what === 'moved') {
+      connection.answeredBy = body.route;
+      connection.upstream = '';
+      connection.address = '';
+    } else if (body.url !== undefined) {
       connection.upstream = body.upstream;
       connection.address = body.url;
     }
     this.#events.answerer(connection, body);
+  }
+
+  note(connection: Connection, body: NoteBody): void {
+    this.#events.note(connection, body);
   }
 
   stuck(connection: Connection): void {
@@ -320,6 +315,7 @@ export class Front implements SocketEvents, ShardRequests {
 
   #sweep(): void {
     const nowMs = performance.now();
+    this.#load.look(nowMs, this.#options.shards());
     this.#ingress.retry();
     for (const shard of this.#options.shards()) shard.watch(nowMs);
     for (const { egress } of this.#egress.values()) if (egress.waiting) egress.look();
@@ -335,15 +331,9 @@ export class Front implements SocketEvents, ShardRequests {
     }
   }
 
-  /** Ends a call of which its shard has no more to say: the line at its end is ours then. */
+  /** Ends a call of which its shard has no more to say. */
   #cut(connection: Connection, cause: EndReason): void {
-    const { callId, startedAt } = connection;
     connection.ends(cause);
-    const reason = connection.endReason!;
-    if (callId !== '') {
-      const seconds = (Date.now() - startedAt) / 1_000;
-      this.#options.log.info({ callId, reason, fault: endReasons[reason], seconds }, 'call ended');
-    }
-    this.#hangUpAndEnd(connection, reason);
+    this.#hangUpAndEnd(connection, connection.endReason!);
   }
 }

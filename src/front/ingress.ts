@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers';
 import type { StampClock } from '../shard/clock.js';
 import { drop } from '../shard/counters.js';
+import { words } from '../shard/layout.js';
 import { RecordKind } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
 import type { Connection } from './connections.js';
@@ -96,8 +97,11 @@ export class Ingress {
 
   readonly #publish = (): void => {
     this.#publishAsked = false;
+    const nowUs = this.#clock.nowUs();
     for (const shard of this.#dirty) {
-      if (shard.open && shard.ingress.publish()) shard.ingressBell.ring();
+      if (!shard.open) continue;
+      Atomics.store(shard.views.words, words.ingressPublished, nowUs);
+      if (shard.ingress.publish()) shard.ingressBell.ring();
     }
     this.#dirty.length = 0;
     this.#turned();

@@ -6,16 +6,19 @@ import type {
   us_socket_context_t,
   WebSocket,
 } from 'uWebSockets.js';
-import { type GatewayConfig, streamPaths } from '../config/types.js';
+import { type GatewayConfig, streamPaths, type TlsConfig } from '../config/types.js';
 import { GatewayError } from '../errors.js';
 import { payloadBytesMax, socketIdleSeconds } from '../limits.js';
 import type { SignedMethod } from '../plivo/signature.js';
 import { webhookBodyBytesMax } from '../plivo/webhook.js';
 import type { Admission } from './admission.js';
+import { type Certificate, readCertificate, readNewCertificate } from './certificate.js';
+import type { ClientAddress } from './client-address.js';
 import type { Connection, SocketData } from './connections.js';
+import type { UpgradeRequest } from './upgrade-check.js';
 import {
   type WebhookKind,
-  type WebhookStatus,
+  type WebhookReply,
   type Webhooks,
   webhookHeaders,
   webhookKinds,
@@ -26,7 +29,7 @@ const compressionDisabled = 0;
 
 /** What the sockets lead to. */
 export interface SocketEvents {
-  admit(path: string, query: string): Admission;
+  admit(request: UpgradeRequest): Admission;
   /** Makes the connection of an admitted upgrade; undefined if that turned out impossible. */
   connect(admission: Extract<Admission, { admitted: true }>): Connection | undefined;
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void;
@@ -37,12 +40,12 @@ export interface SocketEvents {
 
 type ServerConfig = Pick<GatewayConfig, 'host' | 'port' | 'tls'>;
 
-/** What a webhook is answered with; Plivo looks at the status alone. */
-const webhookAnswers: Readonly<Record<WebhookStatus, readonly [status: string, text: string]>> = {
-  200: ['200 OK', 'ok'],
-  400: ['400 Bad Request', 'no CallUUID in it'],
-  403: ['403 Forbidden', 'not signed by Plivo for an account of this gateway'],
-  413: ['413 Content Too Large', 'more than a webhook of Plivo holds'],
+const statusLines: Readonly<Record<WebhookReply['status'], string>> = {
+  200: '200 OK',
+  400: '400 Bad Request',
+  403: '403 Forbidden',
+  413: '413 Content Too Large',
+  502: '502 Bad Gateway',
 };
 
 /** The public listener: WebSocket routes and webhooks, each a line into the events. */
@@ -51,14 +54,20 @@ export class Server {
   readonly #config: ServerConfig;
   readonly #events: SocketEvents;
   readonly #webhooks: Webhooks | undefined;
+  readonly #clientAddress: ClientAddress;
   #listening: us_listen_socket | undefined;
+  #app: native.TemplatedApp | undefined = undefined;
+  #port = 0;
+  #certificate: Certificate | undefined = undefined;
 
   constructor(
     library: typeof native,
     config: ServerConfig,
     events: SocketEvents,
+    clientAddress: ClientAddress,
     webhooks?: Webhooks,
   ) {
+    this.#clientAddress = clientAddress;
     this.#native = library;
     this.#config = config;
     this.#events = events;
@@ -70,10 +79,63 @@ export class Server {
    * @returns the port
    * @throws GatewayError LISTEN
    */
-  listen(): Promise<number> {
-    const { host, port } = this.#config;
+  async listen(): Promise<number> {
+    const { tls, port } = this.#config;
+    this.#certificate = tls && readCertificate(tls);
+    this.#app = this.#newApp(tls);
+    this.#port = port;
+    this.#port = await this.#listen(this.#app);
+    if (tls !== undefined && port === 0) {
+      // A port that the system chose is not marked for reuse, and open sockets would keep it from being listened on again.
+      this.stopListening();
+      await this.#listen(this.#app);
+    }
+    return this.#port;
+  }
+
+  /** The one that new sockets get; undefined without TLS. */
+  get certificate(): Certificate | undefined {
+    return this.#certificate;
+  }
+
+  /**
+   * Checks and loads these files, and changes nothing.
+   * @returns what listens with them, and answers whether they were others than before; it fails with LISTEN
+   * @throws GatewayError CONFIG, LISTEN
+   */
+  prepareCertificate(tls: TlsConfig): () => Promise<boolean> {
+    const certificate = readNewCertificate(tls, this.#certificate);
+    if (certificate === undefined) return async () => false;
+    const app = this.#newApp(tls);
+    return () => this.#renew(app, certificate);
+  }
+
+  /** Sockets that are open go on as they are. */
+  async #renew(app: native.TemplatedApp, certificate: Certificate): Promise<boolean> {
+    if (this.#listening === undefined) return false;
+    const before = this.#app!;
+    // Certificates of a socket that listens cannot be changed: a new one takes its place, on the same port.
+    this.stopListening();
+    try {
+      await this.#listen(app);
+    } catch (thrown) {
+      const cannot = `cannot listen with the new certificate ${certificate.file}`;
+      await this.#listen(before).catch((cause: unknown) => {
+        const text = `${cannot}, nor with the old one: no new streams come in; restart the gateway`;
+        throw new GatewayError('LISTEN', text, { cause });
+      });
+      const text = `${cannot}; the old one stays, reload once more`;
+      throw new GatewayError('LISTEN', text, { cause: thrown });
+    }
+    this.#app = app;
+    this.#certificate = certificate;
+    return true;
+  }
+
+  #listen(app: native.TemplatedApp): Promise<number> {
+    const { host } = this.#config;
+    const port = this.#port;
     const { LIBUS_LISTEN_EXCLUSIVE_PORT, us_socket_local_port } = this.#native;
-    const app = this.#app();
     return new Promise((resolve, reject) => {
       app.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
         if (socket === false) {
@@ -97,16 +159,18 @@ export class Server {
     this.#listening = undefined;
   }
 
-  #app(): native.TemplatedApp {
-    const app = this.#bareApp();
-    for (const path of streamPaths) app.ws<SocketData>(path, this.#behavior(path));
+  #newApp(tls: TlsConfig | undefined): native.TemplatedApp {
+    const app = this.#bareApp(tls);
+    for (const path of streamPaths) {
+      app.ws<SocketData>(path, this.#behavior(path));
+      app.ws<SocketData>(`${path}/:token`, this.#behavior(path));
+    }
     if (this.#webhooks !== undefined) this.#addWebhooks(app, this.#webhooks);
     app.any('/*', (response, request) => this.#notFound(response, request));
     return app;
   }
 
-  #bareApp(): native.TemplatedApp {
-    const { tls } = this.#config;
+  #bareApp(tls: TlsConfig | undefined): native.TemplatedApp {
     if (tls === undefined) return this.#native.App();
     try {
       return this.#native.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
@@ -164,7 +228,13 @@ export class Server {
     const extensions = request.getHeader('sec-websocket-extensions');
     // An offered sub-protocol is echoed, none is invented (protocol reference, section 7.1).
     const protocol = request.getHeader('sec-websocket-protocol').split(',')[0]!.trim();
-    const admission = this.#events.admit(path, request.getQuery() ?? '');
+    const admission = this.#events.admit({
+      path,
+      token: request.getParameter(0) ?? '',
+      query: request.getQuery() ?? '',
+      headers: headersOf(request),
+      address: this.#clientAddress.of(response, request),
+    });
     if (!admission.admitted) {
       refuse(response, admission);
       return;
@@ -182,7 +252,7 @@ export class Server {
   }
 
   #notFound(response: HttpResponse, request: HttpRequest): void {
-    const isStream = (streamPaths as readonly string[]).includes(request.getUrl());
+    const isStream = /^\/(stream|ws)(\/[^/]+)?$/.test(request.getUrl());
     response.writeStatus(isStream ? '426 Upgrade Required' : '404 Not Found');
     response.writeHeader('Content-Type', 'text/plain');
     if (isStream) response.writeHeader('Upgrade', 'websocket');
@@ -218,19 +288,32 @@ function takeWebhook(
 ): void {
   const path = request.getUrl();
   const query = request.getQuery() ?? '';
-  const headers = Object.fromEntries(webhookHeaders.map((name) => [name, request.getHeader(name)]));
-  readBody(response, webhookBodyBytesMax, (body) => {
-    const [status, text] =
-      webhookAnswers[webhooks.answer(kind, { method, path, query, headers, body })];
+  const headers = headersOf(request);
+  let isGone = false;
+  const reply = ({ status, type, text }: WebhookReply): void => {
+    if (isGone) return;
     response.cork(() => {
-      response.writeStatus(status);
-      response.writeHeader('Content-Type', 'text/plain');
-      response.end(`${text}\n`);
+      response.writeStatus(statusLines[status]);
+      response.writeHeader('Content-Type', type);
+      response.end(text);
     });
+  };
+  response.onAborted(() => {
+    isGone = true;
+  });
+  readBody(response, webhookBodyBytesMax, (body) => {
+    if (isGone) return;
+    const answer = webhooks.answer(kind, { method, path, query, headers, body });
+    if (answer instanceof Promise) void answer.then(reply);
+    else reply(answer);
   });
 }
 
-/** Calls back once: with the whole body, or with more than the bound as soon as there is more. Not if it broke off. */
+function headersOf(request: HttpRequest): Record<string, string> {
+  return Object.fromEntries(webhookHeaders.map((name) => [name, request.getHeader(name)]));
+}
+
+/** Calls back once: with the whole body, or with more than the bound as soon as there is more. */
 function readBody(
   response: HttpResponse,
   bytesMax: number,
@@ -239,9 +322,6 @@ function readBody(
   const chunks: Buffer[] = [];
   let bytes = 0;
   let over = false;
-  response.onAborted(() => {
-    over = true;
-  });
   response.onData((chunk, isLast) => {
     if (over) return;
     bytes += chunk.byteLength;

@@ -4,6 +4,7 @@ import { hangupPendingMax } from '../limits.js';
 import type { Log } from '../log.js';
 import { Account, type TransferResult } from './account.js';
 import { AccountChoice } from './account-choice.js';
+import type { HangupEvents } from './events.js';
 import { FailedIntents } from './failed.js';
 import type { HangupStore, Intent } from './intent.js';
 import { type HangupOutcome, isOver, type RequestOutcome } from './outcome.js';
@@ -35,12 +36,6 @@ export interface HangupView {
   readonly ageSeconds: number;
   readonly attempts: number;
   readonly lastAnswer: string;
-}
-
-export interface HangupEvents {
-  /** `seconds` from when it was due. */
-  settled(intent: Intent, outcome: HangupOutcome, seconds: number): void;
-  requested(outcome: RequestOutcome): void;
 }
 
 export interface HangupParts {
@@ -158,6 +153,7 @@ export class HangupDispatcher {
     this.#failed.replaced(callId);
     this.#pending.set(callId, pending);
     this.store.append({ type: 'hangup', intent: pending.intent });
+    this.#events.asked(pending.intent);
     if (this.#fresh.push(pending) > 1) return;
     void this.store.written().then(() => this.#accepted());
   }
@@ -336,6 +332,7 @@ export class HangupDispatcher {
       if (isFailure) this.#log.error(line, 'call could not be hung up');
       else this.#log.debug(line, 'hang-up settled');
     }
-    this.#events.settled(intent, outcome, Math.max(0, performance.now() - firstDueMs) / 1_000);
+    const seconds = Math.max(0, performance.now() - firstDueMs) / 1_000;
+    this.#events.settled(intent, outcome, { seconds, attempts, lastAnswer });
   }
 }

@@ -3,7 +3,8 @@ import type { EndReason } from '../errors.js';
 import type { Log } from '../log.js';
 import type { TransferResult } from './account.js';
 import { DataLock } from './data-lock.js';
-import { HangupDispatcher, type HangupEvents } from './dispatcher.js';
+import { HangupDispatcher } from './dispatcher.js';
+import type { HangupEvents } from './events.js';
 import type { HangupStore, LiveCall } from './intent.js';
 import { Journal } from './journal.js';
 import { LostStreams } from './lost-streams.js';
@@ -143,6 +144,11 @@ export class Hangups {
   ended(call: LiveCall, reason: EndReason): void {
     if (reason === 'stream-dropped') this.lostStreams.lost(call);
     else this.lostStreams.over(call.callId);
+  }
+
+  /** Its stream broke, and may come back. */
+  isLost(callId: string): boolean {
+    return this.lostStreams.get(callId) !== undefined;
   }
 
   /** An operator ends a call without waiting for its lost stream; false if none is lost of it. */

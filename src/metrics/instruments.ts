@@ -3,15 +3,26 @@ import { type EndReason, endReasonNames, endReasons } from '../errors.js';
 import type { AnswererBody } from '../shard/record.js';
 
 /** The closed lists that labels come from. */
-export interface LabelNames {
-  readonly routes: readonly string[];
-  readonly upstreams: readonly string[];
+export interface LabelLists {
   readonly refusals: readonly string[];
   readonly hangupOutcomes: readonly string[];
   readonly requestOutcomes: readonly string[];
   readonly webhookKinds: readonly string[];
   readonly webhookOutcomes: readonly string[];
+  readonly answerOutcomes: readonly string[];
+  readonly arrivals: readonly string[];
+  readonly credentials: readonly string[];
+  readonly streamEvents: readonly string[];
+  readonly recordSinks: readonly string[];
+  readonly recordOutcomes: readonly string[];
+}
+
+export interface LabelNames extends LabelLists {
+  readonly routes: readonly string[];
+  readonly upstreams: readonly string[];
   readonly version: string;
+  /** Stands for the effective configuration. */
+  readonly config: string;
 }
 
 /** Every metric that is counted by the front itself, call by call. Per-frame counts are in `collect.ts`. */
@@ -20,16 +31,23 @@ export class Instruments {
   readonly callsStarted: Counter<'route'>;
   readonly callsEnded: Counter<'route' | 'reason' | 'fault'>;
   readonly unstarted: Counter<'reason'>;
+  readonly admissions: Counter<'by'>;
   readonly refusals: Counter<'reason'>;
   readonly hangups: Counter<'outcome'>;
   readonly hangupRequests: Counter<'outcome'>;
   readonly hangupTime: Histogram;
   readonly webhooks: Counter<'kind' | 'outcome'>;
+  readonly answers: Counter<'outcome'>;
+  readonly answeredCalls: Counter<'outcome'>;
+  readonly streamEvents: Counter<'event'>;
+  readonly callRecords: Counter<'sink' | 'outcome'>;
   readonly transfers: Counter<'outcome'>;
   readonly fallbacks: Counter<'route'>;
   readonly upstreamConnect: Histogram<'upstream'>;
   readonly upstreamFirstAudio: Histogram<'upstream'>;
   readonly reloads: Counter<'outcome'>;
+  readonly #version: string;
+  readonly #buildInfo: Gauge<'version' | 'config'>;
 
   constructor(names: LabelNames) {
     const registers = [this.registry];
@@ -50,6 +68,12 @@ export class Instruments {
       name: 'plivo_gateway_connections_unstarted_total',
       help: 'Connections that ended before their start message',
       labelNames: ['reason'],
+      registers,
+    });
+    this.admissions = new Counter({
+      name: 'plivo_gateway_upgrades_admitted_total',
+      help: 'WebSocket upgrades admitted: by token, by the form of URL that Plivo signed, or unchecked',
+      labelNames: ['by'],
       registers,
     });
     this.refusals = new Counter({
@@ -82,6 +106,30 @@ export class Instruments {
       labelNames: ['kind', 'outcome'],
       registers,
     });
+    this.answers = new Counter({
+      name: 'plivo_gateway_answers_total',
+      help: 'Calls that asked for an answer, by what they got',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.answeredCalls = new Counter({
+      name: 'plivo_gateway_answered_calls_total',
+      help: 'Calls that were told to stream here, by what came within 10 s; elsewhere: a stream came that another gateway answered',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.streamEvents = new Counter({
+      name: 'plivo_gateway_stream_events_total',
+      help: 'What Plivo tells of streams by webhook',
+      labelNames: ['event'],
+      registers,
+    });
+    this.callRecords = new Counter({
+      name: 'plivo_gateway_call_records_total',
+      help: 'Call records, by where they go and what became of them',
+      labelNames: ['sink', 'outcome'],
+      registers,
+    });
     this.transfers = new Counter({
       name: 'plivo_gateway_transfers_total',
       help: 'Transfers asked for by handlers, by outcome',
@@ -105,7 +153,7 @@ export class Instruments {
       name: 'plivo_gateway_upstream_first_audio_seconds',
       help: 'Time from then until its first audio',
       labelNames: ['upstream'],
-      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30],
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30],
       registers,
     });
     this.reloads = new Counter({
@@ -114,13 +162,21 @@ export class Instruments {
       labelNames: ['outcome'],
       registers,
     });
-    new Gauge({
+    this.#version = names.version;
+    this.#buildInfo = new Gauge({
       name: 'plivo_gateway_build_info',
-      help: 'Always 1; the version is in the label',
-      labelNames: ['version'],
+      help: 'Always 1; the version, and what stands for the configuration without its secrets',
+      labelNames: ['version', 'config'],
       registers,
-    }).set({ version: names.version }, 1);
+    });
+    this.configured(names.config);
     this.#zero(names);
+  }
+
+  /** Another configuration holds from now on. */
+  configured(config: string): void {
+    this.#buildInfo.reset();
+    this.#buildInfo.set({ version: this.#version, config }, 1);
   }
 
   /** `wasCall`: its start had arrived, so that calls started = calls ended + live. */
@@ -165,6 +221,13 @@ export class Instruments {
     for (const outcome of ['ok', 'failed']) this.reloads.inc({ outcome }, 0);
     for (const reason of endReasonNames) this.unstarted.inc({ reason }, 0);
     for (const reason of refusals) this.refusals.inc({ reason }, 0);
+    for (const by of names.credentials) this.admissions.inc({ by }, 0);
+    for (const outcome of names.answerOutcomes) this.answers.inc({ outcome }, 0);
+    for (const outcome of names.arrivals) this.answeredCalls.inc({ outcome }, 0);
+    for (const sink of names.recordSinks) {
+      for (const outcome of names.recordOutcomes) this.callRecords.inc({ sink, outcome }, 0);
+    }
+    for (const event of names.streamEvents) this.streamEvents.inc({ event }, 0);
     for (const outcome of hangupOutcomes) this.hangups.inc({ outcome }, 0);
     for (const outcome of requestOutcomes) this.hangupRequests.inc({ outcome }, 0);
     for (const kind of webhookKinds) {

@@ -27,6 +27,8 @@ export interface MediaMessage {
   readonly track: Track;
   /** Base64 as it came. */
   readonly payload: string;
+  /** Number of the packet in its track (section 2.2); -1 where it is not told. */
+  readonly chunk: number;
 }
 
 export interface DtmfMessage {
@@ -165,7 +167,14 @@ function readMedia(message: Members): MediaMessage | Unreadable {
     event: 'media',
     track: media.track === 'outbound' ? 'outbound' : 'inbound',
     payload: media.payload,
+    chunk: readChunk(media.chunk),
   };
+}
+
+function readChunk(value: unknown): number {
+  const digits = text(value);
+  const chunk = /^\d{1,10}$/.test(digits) ? Number(digits) : -1;
+  return chunk < 2 ** 31 ? chunk : -1;
 }
 
 function readDtmf(message: Members): DtmfMessage | Unreadable {

@@ -22,8 +22,16 @@ export function callUrl(apiUrl: string, authId: string, callId: string): string 
       `call id ${JSON.stringify(callId.slice(0, 40))} is not a token of letters, digits, "_" and "-"; no request was made`,
     );
   }
+  return accountUrl(apiUrl, authId, `Call/${encodeURIComponent(callId)}/`);
+}
+
+/**
+ * The URL of something in an account that is no call: those are built above.
+ * @param path with a trailing slash; empty for the account itself
+ */
+export function accountUrl(apiUrl: string, authId: string, path: string): string {
   const base = apiUrl.endsWith('/') ? apiUrl.replace(/\/+$/, '') : apiUrl;
-  return `${base}/v1/Account/${encodeURIComponent(authId)}/Call/${encodeURIComponent(callId)}/`;
+  return `${base}/v1/Account/${encodeURIComponent(authId)}/${path}`;
 }
 
 export function basicAuthorization({ authId, authToken }: Credentials): string {

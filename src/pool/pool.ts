@@ -23,6 +23,7 @@ export interface PoolEvents {
 
 interface Running {
   readonly shard: Shard;
+  readonly pool: Piscina;
   readonly abort: AbortController;
   /** Settles when the task has ended, however it did. */
   readonly done: Promise<ShardResult>;
@@ -89,7 +90,8 @@ export class ShardPool {
     const active = this.#options.routing.revision;
     const asked = new Set<Shard>();
     for (;;) {
-      const left = this.shards.filter((shard) => !asked.has(shard));
+      // One that is lost starts again with the routes that are then the newest.
+      const left = this.shards.filter((shard) => !asked.has(shard) && !shard.retired);
       if (left.length === 0) break;
       for (const shard of left) asked.add(shard);
       const answers = left.map((shard) => shard.routing.adopt(routing, active, adoptTimeoutMs));
@@ -148,12 +150,13 @@ export class ShardPool {
   #run(index: number, incarnation: number): Running {
     const shard = new Shard(index, incarnation, this.#callsPerShard);
     const abort = new AbortController();
-    const done = this.#pools.at(-1)!.run(shard.start(this.#options), {
+    const pool = this.#pools.at(-1)!;
+    const done = pool.run(shard.start(this.#options), {
       transferList: [...shard.workerPorts],
       signal: abort.signal,
     }) as Promise<ShardResult>;
     done.catch(() => {});
-    return { shard, abort, done };
+    return { shard, pool, abort, done };
   }
 
   async #whenReady({ shard, abort, done }: Running): Promise<void> {
@@ -213,6 +216,13 @@ export class ShardPool {
     shard.close();
   }
 
+  /** Ends a pool that blocks, unless shards still run in it. */
+  #dismiss(pool: Piscina): void {
+    if (this.#running.some((other) => other.pool === pool && !other.shard.retired)) return;
+    this.#pools.splice(this.#pools.indexOf(pool), 1);
+    pool.destroy().catch((thrown: unknown) => this.#log.error({ err: thrown }, 'worker pool'));
+  }
+
   /** A shard that cannot be replaced at once is tried again, less and less often. */
   async #replace(index: number, incarnation: number, attempt: number): Promise<void> {
     if (this.#closing) return;
@@ -223,6 +233,7 @@ export class ShardPool {
       await this.#catchUp(running.shard, routing);
     } catch (thrown) {
       running.shard.close();
+      running.abort.abort();
       if (this.#closing) return;
       const delayMs = Math.min(restartDelayMsMax, 500 * 2 ** attempt);
       this.#log.error(
@@ -231,6 +242,7 @@ export class ShardPool {
       );
       // A thread that failed before it was ready blocks its pool for ever: go on with a new one.
       this.#pools.push(this.#newPool(this.#running.length));
+      this.#dismiss(running.pool);
       const timer = setTimeout(() => {
         this.#restarts.delete(timer);
         void this.#replace(index, incarnation + 1, attempt + 1);

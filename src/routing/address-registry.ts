@@ -8,6 +8,8 @@ export interface Registered {
   readonly place: AddressPlace;
   /** Calls are led to it; otherwise it keeps its place until its last call has ended. */
   isCurrent: boolean;
+  /** Who still knows of it from before takes no place there. */
+  isRetired: boolean;
 }
 
 /** What the addresses of one upstream have counted together, those that are gone included. */
@@ -42,28 +44,45 @@ export class AddressRegistry {
   }
 
   /** The place of an address; undefined if the board is full. */
-  place(upstream: string, address: Omit<AddressPlace, 'index'>): AddressPlace | undefined {
-    const key = [upstream, address.url, address.ip ?? ''].join('\n');
+  place(
+    upstream: string,
+    address: Pick<AddressPlace, 'url' | 'weight' | 'ip'>,
+  ): AddressPlace | undefined {
+    const { url, weight, ip } = address;
+    const key = [upstream, url, ip ?? ''].join('\n');
     const known = this.#byKey.get(key);
     const index = known?.place.index ?? this.#free.pop();
     if (index === undefined) return undefined;
     if (known === undefined) this.#board.reset(index);
-    const place = { ...address, index };
-    this.#byKey.set(key, { upstream, place, isCurrent: known?.isCurrent ?? false });
+    const generation = this.#board.generation(index);
+    const place = { url, weight, ...(ip !== undefined && { ip }), index, generation };
+    const isCurrent = known?.isCurrent ?? false;
+    this.#byKey.set(key, { upstream, place, isCurrent, isRetired: false });
     return place;
   }
 
-  /** Only these are current; of the others those without calls are forgotten. */
-  keep(places: readonly AddressPlace[]): void {
-    const current = new Set(places.map(({ index }) => index));
+  /**
+   * Only the first are current, and besides them the second are kept. Others take no calls any more, and are forgotten
+   * with their last one.
+   * @returns places that are free now
+   */
+  keep(current: readonly AddressPlace[], prepared: readonly AddressPlace[]): number[] {
+    const inUse = new Set(current.map(({ index }) => index));
+    const waiting = new Set(prepared.map(({ index }) => index));
+    const freed: number[] = [];
     for (const [key, registered] of this.#byKey) {
       const { index } = registered.place;
-      registered.isCurrent = current.has(index);
-      if (registered.isCurrent || this.#board.calls(index) > 0) continue;
+      registered.isCurrent = inUse.has(index);
+      if (registered.isCurrent || waiting.has(index)) continue;
+      if (!registered.isRetired) this.#board.retire(index);
+      registered.isRetired = true;
+      if (this.#board.calls(index) > 0) continue;
       this.#byKey.delete(key);
       this.#free.push(index);
+      freed.push(index);
       this.#add(this.#totalsOfGone(registered.upstream), index);
     }
+    return freed;
   }
 
   totals(upstream: string): Totals {

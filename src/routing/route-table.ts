@@ -5,6 +5,8 @@ export interface RouteFacts {
   readonly path: string;
   readonly from: string;
   readonly to: string;
+  /** Name of the account whose call it is; absent or empty: not known yet. */
+  readonly account?: string;
   /** Of the stream URL, first value of each name. */
   readonly query: Readonly<Record<string, string>>;
 }
@@ -25,7 +27,8 @@ export function matchRoute(
 
 /** Why a route does not take a call, for people; undefined if it does, or a share of such calls. */
 export function mismatch(route: RouteConfig, facts: RouteFacts): string | undefined {
-  const { path, to, from, direction, query } = route;
+  const { path, to, from, direction, query, account } = route;
+  if (account && facts.account && account !== facts.account) return `its account is ${account}`;
   if (path !== undefined && path !== facts.path) return `its path is ${path}`;
   if (!matchesNumber(to, facts.to)) return `its to is ${to.join(', ')}`;
   if (!matchesNumber(from, facts.from)) return `its from is ${from.join(', ')}`;

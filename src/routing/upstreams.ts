@@ -7,7 +7,7 @@ import {
   upstreamWatchMs,
 } from '../limits.js';
 import type { Log } from '../log.js';
-import type { AddressPlace, ShardUpstream } from '../shard/routing.js';
+import { type AddressPlace, type ShardUpstream, shownUrl } from '../shard/routing.js';
 import { UpstreamBoard, type UpstreamEvent, upstreamEvents } from '../shard/upstream-board.js';
 import { AddressRegistry, type Totals } from './address-registry.js';
 import { isHealthy } from './health-check.js';
@@ -50,6 +50,7 @@ export class Upstreams {
   #current: readonly ShardUpstream[] = [];
   /** Places that are to be current soon. */
   #prepared: readonly ShardUpstream[] = [];
+  #isPreparing = false;
   #watcher: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -72,12 +73,16 @@ export class Upstreams {
     return { memory: this.#board.memory, shards: this.#shards };
   }
 
-  /** Finds the addresses of upstreams that are to be used. */
+  /** Finds the addresses of upstreams that are to be used; `adopt` or `discard` has to follow. */
   async prepare(upstreams: readonly UpstreamConfig[]): Promise<readonly ShardUpstream[]> {
     // What is looked after at the same time must not give these places to others.
+    this.#isPreparing = true;
     await this.#looking;
     this.#prepared = await Promise.all(
-      upstreams.map(async (one) => ({ ...one, places: await this.#placesOf(one, []) })),
+      upstreams.map(async (one) => {
+        const before = this.#current.find(({ name }) => name === one.name)?.places ?? [];
+        return { ...one, places: await this.#placesOf(one, before) };
+      }),
     );
     return this.#prepared;
   }
@@ -85,15 +90,30 @@ export class Upstreams {
   /** Calls go to these from now on. */
   adopt(upstreams: readonly ShardUpstream[]): void {
     this.#current = upstreams;
+    for (const { health, places } of upstreams) {
+      // Nobody would find out any more that one of them is well again.
+      if (health === undefined) for (const { index } of places) this.#forgetHealth(index);
+    }
+    this.discard();
+  }
+
+  /** What was prepared is not to be used. */
+  discard(): void {
     this.#prepared = [];
+    this.#isPreparing = false;
     this.#keep();
+  }
+
+  #forgetHealth(index: number): void {
+    this.#unhealthyChecks.delete(index);
+    this.#board.setHealth(index, true, Date.now());
   }
 
   /** Resolves names and checks health from now on; tells which addresses an upstream has when they change. */
   watch(changed: (upstream: string, places: readonly AddressPlace[]) => void): void {
     let isBusy = false;
     this.#watcher = setInterval(() => {
-      if (isBusy) return;
+      if (isBusy || this.#isPreparing) return;
       isBusy = true;
       const failed = (thrown: unknown) =>
         this.#log.error({ err: thrown }, 'upstreams could not be looked after');
@@ -121,15 +141,19 @@ export class Upstreams {
 
   #addressViews(name: string): AddressView[] {
     const nowMs = Date.now();
-    return [...this.#registry]
-      .filter(({ upstream }) => upstream === name)
-      .map(({ place: { index, url, ip }, isCurrent }) => ({
-        ...{ url, ip, calls: this.#board.calls(index) },
-        state: isCurrent ? this.#stateOf(index, nowMs) : 'leaving',
-        events: Object.fromEntries(
-          upstreamEvents.map((event) => [event, this.#board.events(index, event)]),
-        ) as Record<UpstreamEvent, number>,
-      }));
+    return (
+      [...this.#registry]
+        .filter(({ upstream }) => upstream === name)
+        // Those that are prepared are not there yet.
+        .filter(({ place: { index }, isCurrent }) => isCurrent || this.#board.calls(index) > 0)
+        .map(({ place: { index, url, ip }, isCurrent }) => ({
+          ...{ url: shownUrl(url), ip, calls: this.#board.calls(index) },
+          state: isCurrent ? this.#stateOf(index, nowMs) : 'leaving',
+          events: Object.fromEntries(
+            upstreamEvents.map((event) => [event, this.#board.events(index, event)]),
+          ) as Record<UpstreamEvent, number>,
+        }))
+    );
   }
 
   #stateOf(index: number, nowMs: number): AddressView['state'] {
@@ -179,10 +203,13 @@ export class Upstreams {
   }
 
   async #look(changed: (upstream: string, places: readonly AddressPlace[]) => void): Promise<void> {
-    for (const upstream of this.#current) {
-      if (upstream.discover === 'list') continue;
-      const places = await this.#placesOf(upstream, upstream.places);
-      if (!this.#current.includes(upstream) || sameIndices(places, upstream.places)) continue;
+    const found = await Promise.all(
+      this.#current
+        .filter(({ discover }) => discover === 'dns')
+        .map(async (one) => [one, await this.#placesOf(one, one.places)] as const),
+    );
+    for (const [upstream, places] of found) {
+      if (!this.#current.includes(upstream) || samePlaces(places, upstream.places)) continue;
       this.#log.info({ upstream: upstream.name, addresses: places.length }, 'addresses changed');
       this.#current = this.#current.map((one) => (one === upstream ? { ...one, places } : one));
       changed(upstream.name, places);
@@ -203,7 +230,8 @@ export class Upstreams {
     );
   }
 
-  #checked(upstream: string, { index, url, ip }: AddressPlace, isUp: boolean): void {
+  #checked(upstream: string, { index, url: whole, ip }: AddressPlace, isUp: boolean): void {
+    const url = shownUrl(whole);
     const failures = isUp ? 0 : (this.#unhealthyChecks.get(index) ?? 0) + 1;
     this.#unhealthyChecks.set(index, failures);
     const wasOut = this.#board.isUnhealthy(index);
@@ -216,13 +244,17 @@ export class Upstreams {
   }
 
   #keep(): void {
-    const kept = [...this.#current, ...this.#prepared];
-    this.#registry.keep(kept.flatMap(({ places }) => places));
+    const placesIn = (upstreams: readonly ShardUpstream[]) =>
+      upstreams.flatMap(({ places }) => places);
+    const freed = this.#registry.keep(placesIn(this.#current), placesIn(this.#prepared));
+    for (const index of freed) this.#unhealthyChecks.delete(index);
   }
 }
 
-function sameIndices(a: readonly AddressPlace[], b: readonly AddressPlace[]): boolean {
-  return a.length === b.length && a.every(({ index }, i) => index === b[i]?.index);
+function samePlaces(a: readonly AddressPlace[], b: readonly AddressPlace[]): boolean {
+  const isSame = (one: AddressPlace, other?: AddressPlace) =>
+    one.index === other?.index && one.generation === other.generation;
+  return a.length === b.length && a.every((place, i) => isSame(place, b[i]));
 }
 
 /** DNS servers that are down can take half a minute to say nothing. */

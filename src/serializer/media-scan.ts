@@ -1,7 +1,7 @@
 import type { Kernel } from '../codec/kernel.js';
 
 /** Size and words of the result that `kernel/scan.ts` draws. */
-const resultBytes = 12;
+const resultBytes = 16;
 
 /**
  * Finds the payload of a `media` message without parsing it: the kernel walks the bytes once, as strict as JSON, in
@@ -14,6 +14,8 @@ export class MediaScan {
   payloadBytes = 0;
   /** False for Plivo's own track (`outbound`). */
   inbound = true;
+  /** Number of the packet in its track; -1 where the message does not tell. */
+  chunk = -1;
 
   readonly #kernel: Kernel;
   readonly #resultAt: number;
@@ -33,6 +35,7 @@ export class MediaScan {
     this.payloadAt = result[0]!;
     this.payloadBytes = result[1]!;
     this.inbound = result[2] === 1;
+    this.chunk = result[3]! | 0;
     return true;
   }
 }

@@ -25,6 +25,10 @@ export class Scratch {
   /** Samples at the stream's rate. */
   readonly streamAt: number;
   readonly kernel: Kernel;
+  /** Greatest magnitude of what `level` looked at last. */
+  peak = 0;
+  readonly #peakAt: number;
+  readonly #words: Int32Array;
   /** A view over the kernel's memory that can write text. */
   readonly #text: Buffer;
   /** Views by length, made when first needed: of the kernel's samples, and of their copies outside of it. */
@@ -40,6 +44,15 @@ export class Scratch {
     this.samplesAt = kernel.allocate((messageBytesMax * stretch + slack) * 2);
     this.streamAt = kernel.allocate(streamSamples * 2);
     this.wireAt = kernel.allocate(streamSamples * 2);
+    this.#peakAt = kernel.allocate(4);
+    this.#words = new Int32Array(kernel.bytes.buffer, this.#peakAt, 1);
+  }
+
+  /** Sum of the squares of the samples that a codec handled last, at the stream's rate; sets `peak`. */
+  level({ streamSamplesAt, streamSamples }: StreamCodec): number {
+    const sum = this.kernel.level(streamSamplesAt, streamSamples, this.#peakAt);
+    this.peak = this.#words[0]!;
+    return sum;
   }
 
   /** Puts text where the kernel can read it; answers how many bytes that made. */
@@ -80,6 +93,9 @@ export class StreamCodec {
   #heardRate: number;
   /** Wire bytes per millisecond of audio. */
   readonly bytesPerMs: number;
+  /** What was decoded or encoded last, at the stream's rate: byte offset and count. */
+  streamSamplesAt = 0;
+  streamSamples = 0;
   readonly #scratch: Scratch;
   readonly #kernel: Kernel;
   #decoders: { [track in Track]: Resampler | undefined };
@@ -112,15 +128,14 @@ export class StreamCodec {
     const resampler =
       track === 'inbound' ? this.#decoders.inbound : (this.#decoders.outbound ??= this.#decoder());
     const target = resampler === undefined ? samplesAt : streamAt;
-    let count: number;
-    if (this.format.encoding === 'mulaw') {
-      count = this.#kernel.decodeBase64Mulaw(payloadAt, payloadBytes, target);
-    } else {
-      const bytes = this.#kernel.decodeBase64(payloadAt, payloadBytes, target);
-      count = bytes < 0 || bytes % 2 === 1 ? -1 : bytes >> 1;
-    }
+    const count = this.#fromWire(payloadAt, payloadBytes, target);
     if (count <= 0 || resampler === undefined) return count;
     return resampler.push(streamAt, count, samplesAt);
+  }
+
+  /** The same for one who only measures: the samples stay at the stream's rate. */
+  listen(payloadAt: number, payloadBytes: number): number {
+    return this.#fromWire(payloadAt, payloadBytes, this.#scratch.streamAt);
   }
 
   /**
@@ -179,8 +194,23 @@ export class StreamCodec {
     this.#decoders.outbound?.close();
   }
 
+  #fromWire(payloadAt: number, payloadBytes: number, target: number): number {
+    let count: number;
+    if (this.format.encoding === 'mulaw') {
+      count = this.#kernel.decodeBase64Mulaw(payloadAt, payloadBytes, target);
+    } else {
+      const bytes = this.#kernel.decodeBase64(payloadAt, payloadBytes, target);
+      count = bytes < 0 || bytes % 2 === 1 ? -1 : bytes >> 1;
+    }
+    this.streamSamplesAt = target;
+    this.streamSamples = Math.max(count, 0);
+    return count;
+  }
+
   #toWire(samplesAt: number, count: number): number {
     const { wireAt } = this.#scratch;
+    this.streamSamplesAt = samplesAt;
+    this.streamSamples = count;
     if (this.format.encoding === 'mulaw') {
       this.#kernel.encodeMulaw(samplesAt, count, wireAt);
       return count;

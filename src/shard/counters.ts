@@ -1,6 +1,10 @@
+import { BlockPlan, type HistogramShape } from './histogram.js';
+import { voiceAreas, voiceSlots } from './voice-counters.js';
+
 /**
- * Shared counter and histogram slots (float64: exact up to 2^53, written by one thread, read by the metrics).
- * Names are metric labels or parts of metric names; the list is closed.
+ * Shared counter and histogram slots (float64: exact up to 2^53, written by one thread, read by the metrics): those of
+ * the thread, then a part for each route with what its callers hear. Names are metric labels or parts of metric names;
+ * the lists are closed.
  */
 
 const counterNames = [
@@ -54,51 +58,66 @@ export type DropReason = (typeof dropReasons)[number];
 export const lookupOutcomes = ['answered', 'rejected', 'timeout', 'error', 'nonsense'] as const;
 export type LookupOutcome = (typeof lookupOutcomes)[number];
 
-/** Upper bounds in microseconds; one more bucket takes the rest. */
-export const latencyBoundsUs = [
-  50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
-  1_000_000,
+/**
+ * The way of a frame and its answer, cut where threads and owners change: the parts of one frame add up to its whole
+ * time from the socket to the socket.
+ */
+export const stages = [
+  /** From its socket until it stands in the ring to the shard. */
+  'to-ring',
+  /** Until the shard looks. */
+  'ring-in',
+  /** Behind others of the same batch. */
+  'queue',
+  'decode',
+  'handler',
+  'encode',
+  /** The rest of the batch, and the ring to the front, until the front looks. */
+  'ring-out',
+  /** Behind others of the same batch, and into the socket. */
+  'send',
 ] as const;
-const bucketCount = latencyBoundsUs.length + 1;
-/** Buckets, then the sum in microseconds. */
-const histogramSlots = bucketCount + 1;
+export type Stage = (typeof stages)[number];
 
-const histogramNames = ['ingressWait', 'turnaround', 'batchTime'] as const;
-export type HistogramName = (typeof histogramNames)[number];
+const usBounds = (...bounds: number[]): HistogramShape => ({ bounds, scale: 1e6 });
+const latency = usBounds(
+  ...[50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000],
+  ...[500_000, 1_000_000],
+);
+const shortLatency = usBounds(10, 20, ...latency.bounds);
+const delay = usBounds(
+  ...[1_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
+);
+/** Above 7/8 only control messages find room. */
+const fill: HistogramShape = { bounds: [0.1, 0.25, 0.5, 0.75, 0.875, 1], scale: 1 };
 
-const dropsAt = counterNames.length;
-const lookupsAt = dropsAt + dropReasons.length;
-const histogramsAt = lookupsAt + lookupOutcomes.length;
-const slotCount = histogramsAt + histogramNames.length * histogramSlots;
-export const counterBytes = slotCount * 8;
-
-function indices<Name extends string>(
-  names: readonly Name[],
-  base: number,
-  step = 1,
-): Readonly<Record<Name, number>> {
-  const entries = names.map((name, index) => [name, base + index * step]);
-  return Object.freeze(Object.fromEntries(entries));
-}
-
+const plan = new BlockPlan();
 /** Slot of each counter: `values[counter.mediaIn] += 1`. */
-export const counter = indices(counterNames, 0);
+export const counter = plan.counters(counterNames);
 /** Slot of each drop reason. */
-export const drop = indices(dropReasons, dropsAt);
+export const drop = plan.counters(dropReasons);
 /** Slot of each lookup outcome. */
-export const lookup = indices(lookupOutcomes, lookupsAt);
-/** First slot of each histogram. */
-export const histogram = indices(histogramNames, histogramsAt, histogramSlots);
-
-const bounds = Int32Array.from(latencyBoundsUs);
-
-/** Records `count` observations of one value; nothing is allocated. */
-export function observe(values: Float64Array, first: number, us: number, count = 1): void {
-  let bucket = 0;
-  while (bucket < bounds.length && us > bounds[bucket]!) bucket += 1;
-  values[first + bucket]! += count;
-  values[first + bucketCount]! += us * count;
-}
+export const lookup = plan.counters(lookupOutcomes);
+/** Values in microseconds. */
+export const histogram = plan.histograms({
+  ingressWait: latency,
+  turnaround: latency,
+  batchTime: latency,
+  /** How late the thread came to its timer: 100 ms in the front, 5 ms in a shard. */
+  delay,
+});
+export type HistogramName = keyof typeof histogram;
+/** Values in microseconds. */
+export const stage = plan.histograms(
+  Object.fromEntries(stages.map((name) => [name, shortLatency])) as Record<Stage, HistogramShape>,
+);
+/** Values: share in use. */
+export const ringFill = plan.histograms({ ingress: fill, egress: fill });
+/** Milliseconds that the thread was not idle; a sum, not a count. */
+export const busyMs = plan.counters(['thread']).thread;
+const voiceAt = plan.end;
+const slotCount = voiceAt + voiceAreas * voiceSlots;
+export const counterBytes = slotCount * 8;
 
 /** A thread's counters over shared memory, or over plain memory without a buffer. */
 export function counterBlock(buffer?: ArrayBufferLike, at = 0): Float64Array {
@@ -107,18 +126,10 @@ export function counterBlock(buffer?: ArrayBufferLike, at = 0): Float64Array {
     : new Float64Array(buffer, at, slotCount);
 }
 
-export interface HistogramView {
-  /** Counts per bucket, not cumulative; the last one is above all bounds. */
-  readonly buckets: readonly number[];
-  readonly sumUs: number;
-}
-
-export function readHistogram(values: Float64Array, name: HistogramName): HistogramView {
-  const first = histogram[name];
-  return {
-    buckets: Array.from(values.subarray(first, first + bucketCount)),
-    sumUs: values[first + bucketCount]!,
-  };
+/** The part of a block that belongs to one route: see `voice-counters.ts`. */
+export function voiceBlock(values: Float64Array, area: number): Float64Array {
+  const first = voiceAt + area * voiceSlots;
+  return values.subarray(first, first + voiceSlots);
 }
 
 /** Adds one block to another: an incarnation's counts live on after it. */

@@ -7,8 +7,8 @@ import { counterBytes } from './counters.js';
  *
  *        0  64 KiB   static data of the kernel
  *   64 KiB   4 KiB   words: the indices, doorbell words and signs of life below
- *   68 KiB  60 KiB   counters and histograms of the shard (float64)
- *  128 KiB           ingress ring: the front writes, the shard reads
+ *   68 KiB 188 KiB   counters and histograms of the shard (float64)
+ *  256 KiB           ingress ring: the front writes, the shard reads
  *                    egress ring: the shard writes, the front reads
  *                    outbox: 128 KiB in which the front lays one outgoing message before it sends it
  *                    the kernel's own area: codec state of the sessions, scratch
@@ -16,7 +16,7 @@ import { counterBytes } from './counters.js';
 const kernelStaticBytes = 64 * 1024;
 const wordsBytes = 4 * 1024;
 const countersAt = kernelStaticBytes + wordsBytes;
-const ringsAt = 128 * 1024;
+const ringsAt = 256 * 1024;
 const outboxBytes = 128 * 1024;
 /** Two resamplers and the message templates of one session, with room to spare. */
 const kernelBytesPerCall = 12 * 1024;
@@ -83,6 +83,10 @@ export const words = {
   slotInHand: word(8),
   /** Sessions the shard holds. */
   sessions: word(9),
+  /** JavaScript heap in use, KiB; written by the shard. */
+  heapKib: word(10),
+  /** Stamp of the last publication in the ingress ring, written before it. */
+  ingressPublished: word(11),
 } as const;
 
 export const ShardState = { Starting: 0, Ready: 1, Drained: 2 } as const;

@@ -7,11 +7,13 @@
  *   word 3  generation of the slot: a record of an earlier one is ignored
  *   word 4  bytes of the body
  *   word 5  stamp: microseconds, modulo 2^32, since the process's epoch
+ *   word 6  when it was laid down, the same way, of audio whose way is measured; 0 of all other
+ *   word 7  not used
  *   then the body
  *
  * A record never wraps: what does not fit before the end of the ring follows a Pad record at its beginning.
  */
-export const headerBytes = 24;
+export const headerBytes = 32;
 
 export const RecordKind = {
   Pad: 0,
@@ -43,12 +45,14 @@ export const RecordKind = {
   Hangup: 19,
   /** JSON EndBody: close the socket. */
   Close: 20,
-  /** `{}`: the answer to Closed, the last record of its generation. */
+  /** JSON EndedBody: the answer to Closed, the last record of its generation. */
   Ended: 22,
   /** JSON TransferBody: ask Plivo to transfer the call. */
   Transfer: 21,
   /** JSON AnswererBody: who speaks with the caller. */
   Answerer: 23,
+  /** JSON NoteBody: something for the call's timeline. */
+  Note: 24,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -56,7 +60,9 @@ export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 export interface CallFacts {
   readonly from: string;
   readonly to: string;
-  /** Query of the stream URL, first value of each name. */
+  /** The call that the stream's token is for: `start` has to name it. Empty without a token. */
+  readonly callId: string;
+  /** Query of the stream URL, first value of each name; with a token, what else is known of the call. */
   readonly query: Readonly<Record<string, string>>;
 }
 
@@ -103,6 +109,49 @@ export type AnswererBody =
       /** Since it was sought, or since it was reached. */
       readonly ms: number;
     };
+
+/** What a call sounded like. Milliseconds; decibels of full scale; null where there was nothing to measure. */
+export interface VoiceSummary {
+  /** From the upgrade to the first audio for the caller. */
+  readonly setupMs: number | null;
+  /** Answers to what the caller said, and how long the caller waited for them. */
+  readonly responses: number;
+  readonly responseMsMean: number | null;
+  readonly responseMsMax: number | null;
+  /** Clears that Plivo has confirmed. */
+  readonly bargeIns: number;
+  readonly bargeInMsMax: number | null;
+  /** Pauses inside outgoing speech, and all of them together. */
+  readonly underruns: number;
+  readonly underrunMs: number;
+  /** Frames that waited here and left after they were due. */
+  readonly lateFrames: number;
+  /** Of the caller's packets. */
+  readonly longestGapMs: number;
+  readonly jitterMs: number;
+  readonly packetsLost: number;
+  readonly packetsReordered: number;
+  readonly levelInDb: number | null;
+  readonly levelOutDb: number | null;
+  /** Sides that were silent for 10 s. */
+  readonly oneWay: readonly string[];
+}
+
+export interface EndedBody {
+  /** Media messages, of both directions. */
+  readonly mediaIn: number;
+  readonly mediaOut: number;
+  /** What was put aside, by reason; only what there was. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** Absent where no stream began. */
+  readonly voice?: VoiceSummary;
+}
+
+/** `what` is from a closed list of the code, never from a peer. */
+export interface NoteBody {
+  readonly what: string;
+  readonly ms?: number;
+}
 
 export interface TransferBody {
   readonly url: string;

@@ -77,7 +77,14 @@ export class RingWriter {
   }
 
   /** Completes the record begun last; `bodyBytes` may be less than was asked for. */
-  commit(kind: number, slot: number, generation: number, bodyBytes: number, stampUs: number): void {
+  commit(
+    kind: number,
+    slot: number,
+    generation: number,
+    bodyBytes: number,
+    stampUs: number,
+    leftUs = 0,
+  ): void {
     const bytes = (headerBytes + bodyBytes + 7) & ~7;
     const word = (this.#place.at + (this.#write & this.#mask)) >> 2;
     const words = this.#words;
@@ -87,6 +94,7 @@ export class RingWriter {
     words[word + 3] = generation;
     words[word + 4] = bodyBytes;
     words[word + 5] = stampUs;
+    words[word + 6] = leftUs;
     this.#write = (this.#write + bytes) >>> 0;
   }
 
@@ -139,6 +147,8 @@ export class RingReader {
   at = 0;
   bytes = 0;
   stampUs = 0;
+  /** When it was laid down, if its way is measured; 0 otherwise. */
+  leftUs = 0;
 
   constructor(views: MemoryViews, place: RingPlace) {
     this.#words = views.words;
@@ -164,9 +174,16 @@ export class RingReader {
       this.generation = words[word + 3]!;
       this.bytes = words[word + 4]!;
       this.stampUs = words[word + 5]!;
+      this.leftUs = words[word + 6]!;
       this.at = start + headerBytes;
       return true;
     }
+  }
+
+  /** Share of the ring in use, 0 to 1. */
+  get fill(): number {
+    const write = Atomics.load(this.#words, this.#place.writeWord) >>> 0;
+    return ((write - this.#read) >>> 0) / this.#place.bytes;
   }
 
   /** True if a record is waiting beyond those already seen. */

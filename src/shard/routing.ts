@@ -7,6 +7,8 @@ export interface ShardRoute {
   readonly name: string;
   readonly sampleRate: AudioRate;
   readonly handler: HandlerSource;
+  /** Which block its calls are counted in: see `voice-counters.ts`. */
+  readonly voiceArea: number;
 }
 
 /** Where an application listens. */
@@ -16,8 +18,14 @@ export interface AddressPlace {
   readonly weight: number;
   /** On the board. */
   readonly index: number;
+  readonly generation: number;
   /** What the name in the URL resolved to; absent: it is resolved when it is dialled. */
   readonly ip?: string;
+}
+
+/** An address for people: without a password in it. */
+export function shownUrl(url: string): string {
+  return url.replace(/^(wss?:\/\/)[^/?#]*@/i, '$1');
 }
 
 export interface ShardUpstream extends UpstreamConfig {
@@ -76,6 +84,7 @@ export function listenForRouting(port: MessagePort, events: RoutingEvents): void
 /** The front's end of one shard. */
 export class RoutingPort {
   readonly #port: MessagePort;
+  #isClosed = false;
   #waiting: { readonly revision: number; settle(problem: string | undefined): void } | undefined;
 
   constructor(port: MessagePort) {
@@ -85,11 +94,15 @@ export class RoutingPort {
       if (this.#waiting?.revision === revision) this.#waiting.settle(problem);
     });
     // A shard that is gone needs no routes.
-    port.on('close', () => this.#waiting?.settle(undefined));
+    port.on('close', () => {
+      this.#isClosed = true;
+      this.#waiting?.settle(undefined);
+    });
   }
 
   /** @returns what is wrong, or undefined once the shard has loaded the routes; one at a time */
   adopt(routing: Routing, active: number, deadlineMs: number): Promise<string | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const settle = (problem: string | undefined): void => {
         clearTimeout(timer);

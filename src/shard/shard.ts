@@ -135,6 +135,11 @@ export class Shard {
     this.#stalled = nowMs - this.#beatMs > stalledMs;
   }
 
+  /** JavaScript heap in use. */
+  get heapBytes(): number {
+    return Atomics.load(this.views.words, words.heapKib) * 1_024;
+  }
+
   /** Slot whose handler was running, or -1. */
   get slotInHand(): number {
     return Atomics.load(this.views.words, words.slotInHand) - 1;

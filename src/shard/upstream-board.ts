@@ -19,7 +19,14 @@ export const upstreamEvents = [
 ] as const;
 export type UpstreamEvent = (typeof upstreamEvents)[number];
 
-const word = { failures: 0, ejections: 1, ejectedUntilS: 2, unhealthy: 3, events: 4 } as const;
+const word = {
+  ...{ failures: 0, ejections: 1, ejectedUntilS: 2, unhealthy: 3 },
+  /** Counts whose places they were: who remembers an earlier one takes none. */
+  generation: 4,
+  /** Over all shards. */
+  calls: 5,
+  events: 6,
+} as const;
 const headWords = word.events + upstreamEvents.length;
 
 /** Failures in a row after which an address is left alone, and for how long at first and at most. */
@@ -32,6 +39,12 @@ const slowStartLeast = 0.1;
 
 /** Bytes to an application and from it, and messages dropped, each written by one shard alone: float64. */
 const trafficWords = 3;
+
+/** An address's place on the board, and whose it was when it was given. */
+export interface BoardPlace {
+  readonly index: number;
+  readonly generation: number;
+}
 
 export interface Traffic {
   /** Bytes of messages. */
@@ -59,10 +72,12 @@ export class UpstreamBoard {
     this.#words = new Int32Array(this.memory, trafficCount * 8, wordCount);
   }
 
-  /** A new address: nothing is known of it. */
+  /** A new address: nothing is known of it but its generation. */
   reset(address: number): void {
     const from = address * this.#stride;
-    for (let at = from; at < from + this.#stride; at += 1) Atomics.store(this.#words, at, 0);
+    for (let at = from; at < from + this.#stride; at += 1) {
+      if (at !== this.#at(address, word.generation)) Atomics.store(this.#words, at, 0);
+    }
     const first = address * this.#shards * trafficWords;
     this.#traffic.fill(0, first, first + this.#shards * trafficWords);
   }
@@ -92,29 +107,46 @@ export class UpstreamBoard {
   }
 
   calls(address: number): number {
-    let sum = 0;
-    for (let shard = 0; shard < this.#shards; shard += 1) {
-      sum += Atomics.load(this.#words, this.#callsAt(address, shard));
-    }
-    return sum;
+    return Atomics.load(this.#words, this.#at(address, word.calls));
   }
 
-  /** Takes a place for one call; false if the address has as many as it may. `callsMax` of 0: no bound. */
-  take(address: number, shard: number, callsMax: number): boolean {
-    Atomics.add(this.#words, this.#callsAt(address, shard), 1);
-    if (callsMax === 0 || this.calls(address) <= callsMax) return true;
-    this.release(address, shard);
+  generation(address: number): number {
+    return Atomics.load(this.#words, this.#at(address, word.generation));
+  }
+
+  /** From now on nobody takes a place there who does not know of it anew. */
+  retire(address: number): void {
+    Atomics.add(this.#words, this.#at(address, word.generation), 1);
+  }
+
+  /**
+   * Takes a place for one call; false if the address has as many as it may, or is not the one that is meant.
+   * @param callsMax 0: no bound
+   */
+  take({ index, generation }: BoardPlace, shard: number, callsMax: number): boolean {
+    const at = this.#at(index, word.calls);
+    for (;;) {
+      const calls = Atomics.load(this.#words, at);
+      if (callsMax > 0 && calls >= callsMax) return false;
+      if (Atomics.compareExchange(this.#words, at, calls, calls + 1) === calls) break;
+    }
+    Atomics.add(this.#words, this.#callsAt(index, shard), 1);
+    // Counted first and looked at then, and retired the other way round: one of the two sees the other.
+    if (this.generation(index) === generation) return true;
+    this.release(index, shard);
     return false;
   }
 
   release(address: number, shard: number): void {
     Atomics.sub(this.#words, this.#callsAt(address, shard), 1);
+    Atomics.sub(this.#words, this.#at(address, word.calls), 1);
   }
 
   /** A shard begins anew: what an earlier incarnation of it had taken is free. */
   forget(shard: number): void {
-    for (let at = headWords + shard; at < this.#words.length; at += this.#stride) {
-      Atomics.store(this.#words, at, 0);
+    for (let address = 0; address < upstreamAddressesMax; address += 1) {
+      const taken = Atomics.exchange(this.#words, this.#callsAt(address, shard), 0);
+      if (taken !== 0) Atomics.sub(this.#words, this.#at(address, word.calls), taken);
     }
   }
 
@@ -128,6 +160,8 @@ export class UpstreamBoard {
 
   /** Several in a row, and nobody goes there for a while, longer each time. */
   failed(address: number, nowMs: number): void {
+    // Calls that were on their way when it was ejected say nothing new.
+    if (this.isEjected(address, nowMs)) return;
     if (Atomics.add(this.#words, this.#at(address, word.failures), 1) + 1 < failuresMax) return;
     Atomics.store(this.#words, this.#at(address, word.failures), 0);
     const times = Atomics.add(this.#words, this.#at(address, word.ejections), 1);

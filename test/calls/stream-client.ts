@@ -64,8 +64,16 @@ export class StreamClient {
     socket.on('error', () => {});
   }
 
-  static open(url: string, protocols: string[] = []): Promise<StreamClient> {
-    const socket = new WebSocket(url, protocols, { perMessageDeflate: false });
+  static open(
+    url: string,
+    protocols: string[] = [],
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<StreamClient> {
+    return StreamClient.over(new WebSocket(url, protocols, { perMessageDeflate: false, headers }));
+  }
+
+  /** Over a socket that is about to open. */
+  static over(socket: WebSocket): Promise<StreamClient> {
     const client = new StreamClient(socket);
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(client));

@@ -31,6 +31,10 @@ export interface GatewayOptions {
   readonly shards?: number;
   /** Further settings of gateway.yaml. */
   readonly settings?: object;
+  /** Besides those that make it listen on free ports. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Lines of the front's log, as JSON; without it there are none. */
+  readonly logged?: Record<string, unknown>[];
   /** Beside gateway.yaml. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
@@ -120,17 +124,22 @@ export class TestGateway {
         PORT: '0',
         ADMIN_PORT: '0',
         SHARDS: String(options.shards ?? 1),
+        SIGNATURES_UPGRADE: 'off',
         LOG_LEVEL: process.env.CALLS_LOG ?? 'silent',
         ...(api && {
           PLIVO_API_URL: api.url,
           PLIVO_AUTH_ID: authId,
           PLIVO_AUTH_TOKEN: authToken,
         }),
+        ...options.environment,
       },
       cwd: folder,
     };
     const config = loadConfig(sources);
-    const log = openLog({ ...config.log, privacy: config.privacy });
+    const { logged } = options;
+    const lines = logged && { write: (line: string) => logged.push(JSON.parse(line)) };
+    const level = logged ? 'info' : config.log.level;
+    const log = openLog({ level, format: 'json', privacy: config.privacy }, lines);
     const gateway = await openGateway(config, log, () => loadConfig(sources));
     const opened = new TestGateway(gateway, folder, new BroadcastChannel(channelName));
     closers.push(() => opened.close());
@@ -222,10 +231,11 @@ export class TestGateway {
 /** Answers the status of an upgrade that is refused, and its headers. */
 export async function refusedUpgrade(
   url: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number; readonly retryAfter: string | undefined }> {
   const { WebSocket } = await import('ws');
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, { headers });
     socket.on('unexpected-response', (_request, response) => {
       const { statusCode: status = 0, headers } = response;
       resolve({ status, retryAfter: headers['retry-after'] });

@@ -1,8 +1,9 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import { printConfig } from '../../src/config/print.js';
-import { configured, folderWith, problemsIn } from './configured.js';
+import { configured, folderWith, problemsIn, problemsOf } from './configured.js';
 
 const sales = 'name: sales, authId: SA1';
 const plain = (kind: string, where: string) => `$\{${kind}:${where}}`;
@@ -98,6 +99,15 @@ describe('a secret by reference', () => {
     };
     const { plivo } = loadConfig({ flags: {}, environment, cwd });
     expect(plivo.credentials?.authToken).toBe('of-the-file');
+    const admin = { ADMIN_TOKEN: plain('file', 'token'), ...environment };
+    expect(problemsOf(() => loadConfig({ flags: {}, environment: admin, cwd }))).toEqual([
+      expect.stringMatching(
+        /^admin\.token: .* at least 16 characters, without spaces; .*token holds/,
+      ),
+    ]);
+    writeFileSync(join(cwd, 'token'), 'of-the-file-but-longer');
+    const long = loadConfig({ flags: {}, environment: admin, cwd });
+    expect(long.admin.token).toBe('of-the-file-but-longer');
   });
 
   it.each([

@@ -30,8 +30,10 @@ describe('the shipped gateway.yaml', () => {
       'sounds/sorry.wav': '',
       'secrets/sales-token': 'a-secret\n',
     });
-    const config = loadConfig({ ...nothing, cwd });
+    const environment = { STREAM_TOKEN_SECRET: 'a-secret-of-the-tests' };
+    const config = loadConfig({ flags: {}, environment, cwd });
     expect(config.tls?.certFile).toBe(join(cwd, 'tls/cert.pem'));
+    expect(config.admin.token).toBeDefined();
     expect(config.plivo.credentials).toBeDefined();
     expect(config.accounts[1]?.credentials.authToken).toBe('a-secret');
     expect(config.upstreams).toEqual([
@@ -57,6 +59,13 @@ describe('the shipped gateway.yaml', () => {
         sampleRate: 24_000,
         account: 'sales',
         onStreamLost: 'leave',
+        stream: {
+          contentType: 'audio/x-l16;rate=16000',
+          timeoutMs: 3_600_000,
+          extraHeaders: 'tenant=acme',
+          noiseCancellation: 85,
+          after: { kind: 'redirect', url: 'https://voice.example.com/survey' },
+        },
       },
       expect.objectContaining({
         name: 'hidden',

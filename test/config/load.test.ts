@@ -13,7 +13,8 @@ describe('without any configuration', () => {
       file: undefined,
       host: '0.0.0.0',
       port: 8080,
-      admin: { host: '127.0.0.1', port: 9464 },
+      admin: { host: '127.0.0.1', port: 9464, token: undefined },
+      metrics: { public: false },
       tls: undefined,
       plivo: { apiUrl: 'https://api.plivo.com', credentials: undefined },
       accounts: [],
@@ -28,12 +29,16 @@ describe('without any configuration', () => {
       },
       dataDir: join(cwd, 'data'),
       publicUrl: undefined,
+      signatures: { upgrade: 'enforce' },
+      answer: { whenBusy: { kind: 'hangup' }, tokenSecrets: [] },
+      trustProxy: [],
       shardCount: autoShards(),
       limits: { calls: 2_000 },
       playout: { leadMs: 200, chunkMs: 20, queueMs: 60_000 },
       drain: { timeoutMs: 300_000 },
       log: { level: 'info', format: 'auto' },
       privacy: 'masked',
+      callRecords: { log: true, file: undefined, webhook: undefined, headers: {} },
       upstreams: [],
       routes: [
         {
@@ -44,6 +49,7 @@ describe('without any configuration', () => {
           handler: { kind: 'builtin', name: 'echo' },
           sampleRate: 16_000,
           onStreamLost: 'hangup',
+          stream: { contentType: 'audio/x-mulaw;rate=8000', after: { kind: 'hangup' } },
         },
       ],
     });
@@ -134,12 +140,12 @@ describe('sources', () => {
     const environment = {
       ...{ HOST: '::1', PORT: '1', ADMIN_HOST: 'a', ADMIN_PORT: '2', SHARDS: '3' },
       ...{ PLIVO_AUTH_ID: 'MA1', PLIVO_AUTH_TOKEN: '12345', PLIVO_API_URL: 'http://127.0.0.1:9/' },
-      ...{ LOG_LEVEL: 'debug', LOG_FORMAT: 'json' },
+      ...{ LOG_LEVEL: 'debug', LOG_FORMAT: 'json', ADMIN_TOKEN: '1234567890123456' },
     };
     expect(configured('', { environment })).toMatchObject({
       host: '::1',
       port: 1,
-      admin: { host: 'a', port: 2 },
+      admin: { host: 'a', port: 2, token: '1234567890123456' },
       shardCount: 3,
       plivo: {
         apiUrl: 'http://127.0.0.1:9',
@@ -189,6 +195,8 @@ describe('the result', () => {
     ['shards: 64', { shardCount: 64 }],
     ['port: 65535', { port: 65_535 }],
     ['privacy: full', { privacy: 'full' }],
+    ['admin: { token: abcdefghijklmnop }', { admin: { token: 'abcdefghijklmnop' } }],
+    ['metrics: { public: true }', { metrics: { public: true } }],
   ])('takes the bounds: %s', (yaml, expected) => {
     expect(configured(yaml)).toMatchObject(expected);
   });
@@ -236,6 +244,7 @@ describe('routes', () => {
         handler: { kind: 'builtin', name: 'ivr' },
         sampleRate: 16_000,
         onStreamLost: 'hangup',
+        stream: { contentType: 'audio/x-mulaw;rate=8000', after: { kind: 'hangup' } },
       },
     ]);
     expect(configured('routes: [{ handler: echo }]').routes[0]).not.toHaveProperty('path');

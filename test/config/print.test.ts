@@ -14,6 +14,7 @@ afterEach(() => {
 
 const yaml = `
 port: 81
+admin: { token: hunter2-of-the-admin }
 shards: 3
 drain: { timeout: 90s }
 plivo: { authId: MA1, authToken: hunter2 }
@@ -36,6 +37,9 @@ port: 81
 admin:
   host: 127.0.0.1
   port: 9464
+  token: "********"
+metrics:
+  public: false
 tls:
   cert: ${folder}/c.pem
   key: ${folder}/k.pem
@@ -43,6 +47,10 @@ plivo:
   authId: MA1
   authToken: "********"
   apiUrl: https://api.plivo.com
+signatures:
+  upgrade: enforce
+answer:
+  whenBusy: hangup
 accounts: []
 dataDir: ${folder}/data
 shards: 3
@@ -66,6 +74,8 @@ log:
   level: info
   format: auto
 privacy: masked
+callRecords:
+  log: true
 upstreams: []
 routes:
   - name: h
@@ -75,6 +85,8 @@ routes:
     handler: ${folder}/h.js
     sampleRate: 16000
     onStreamLost: hangup
+    contentType: audio/x-mulaw;rate=8000
+    afterStream: hangup
   - name: reject
     from:
       - anonymous
@@ -86,20 +98,69 @@ routes:
     reject: closed
     sampleRate: 16000
     onStreamLost: hangup
+    contentType: audio/x-mulaw;rate=8000
+    afterStream: hangup
   - name: redirect
     redirect: https://x.example/later?a=b
     sampleRate: 16000
     onStreamLost: hangup
+    contentType: audio/x-mulaw;rate=8000
+    afterStream: hangup
   - name: echo
     handler: echo
     sampleRate: 16000
     onStreamLost: hangup
+    contentType: audio/x-mulaw;rate=8000
+    afterStream: hangup
 `);
   });
 
   it('can be read again and means the same', () => {
     const config = configured(yaml, { files });
-    const again = configured(printConfig(config).replace('********', 'hunter2'));
+    const text = printConfig(config)
+      .replace('token: "********"', 'token: hunter2-of-the-admin')
+      .replace('authToken: "********"', 'authToken: hunter2');
+    const again = configured(text);
+    expect({ ...again, file: config.file }).toEqual(config);
+  });
+
+  it('means the same with every kind of target, and all that is said of answers', () => {
+    const text = `
+plivo: { authId: MA1, authToken: hunter2, previousAuthToken: hunter2 }
+answer:
+  forward: https://x.example/answer?a=b
+  whenBusy: { speak: "all lines are <busy>" }
+  tokenSecret: hunter2-hunter2-hunter2
+signatures: { upgrade: observe }
+trustProxy: [10.0.0.0/8, "::1"]
+callRecords:
+  log: false
+  file: ./calls.jsonl
+  webhook: https://x.example/calls?a=b
+  headers: { authorization: hunter2 }
+upstreams:
+  - { name: bots, protocol: pcm, urls: [{ url: "ws://x:1/", weight: 2 }], discover: dns, health: /h, readyTimeout: 5s }
+routes:
+  - name: a
+    upstream: bots
+    fallback: c
+    meanwhile: ./w.wav
+    contentType: audio/x-l16;rate=16000
+    streamTimeout: 1h
+    extraHeaders: { tenant: acme, plan: gold }
+    noiseCancellation: 60
+    afterStream: { dial: "+15551234567" }
+  - { name: b, lookup: "http://x.example/route", fallback: c, afterStream: { redirect: "https://x.example/" } }
+  - { name: c, play: ./w.wav }
+`;
+    const config = configured(text, { files: { 'w.wav': '' } });
+    const printed = printConfig(config);
+    expect(printed).not.toContain('hunter2');
+    const again = configured(
+      printed
+        .replace('tokenSecret: "********"', 'tokenSecret: hunter2-hunter2-hunter2')
+        .replaceAll('********', 'hunter2'),
+    );
     expect({ ...again, file: config.file }).toEqual(config);
   });
 

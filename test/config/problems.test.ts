@@ -83,8 +83,9 @@ describe('wrong values', () => {
     ['port:', `port: found nothing, ${aPort}`],
     ['port: [1]', `port: found a list, ${aPort}`],
     ['port: { a: 1 }', `port: found a group of settings, ${aPort}`],
-    ['admin: 9464', 'admin: found 9464, expected settings, each with a name'],
+    ['admin: 9464', 'admin: found a number, expected settings, each with a name'],
     ['admin: [1]', 'admin: found a list, expected settings, each with a name'],
+    ['metrics: { public: yes }', 'metrics.public: found "yes", expected true or false'],
     ['plivo: { apiUrl: ftp://a }', `plivo.apiUrl: found "ftp://a", ${aUrl}`],
     ['plivo: { apiUrl: api.plivo.com }', `plivo.apiUrl: found "api.plivo.com", ${aUrl}`],
     ['plivo: { apiUrl: http://a?b }', `plivo.apiUrl: found "http://a?b", ${aUrl}`],
@@ -164,6 +165,10 @@ describe('upstreams', () => {
     [
       'upstreams: [{ name: app, protocol: pcm, urls: ["ws://a", "ws://b/{caller}"] }]',
       `upstreams[0].urls[1]: found "ws://b/{caller}", ${anAddress}`,
+    ],
+    [
+      'upstreams: [{ name: app, protocol: pcm, urls: "ws://a/#b" }]',
+      `upstreams[0].urls: found "ws://a/#b", ${anAddress}`,
     ],
     [
       'upstreams: [{ name: app, protocol: pcm, urls: [{ url: "ws://a", weight: 0 }] }]',
@@ -407,6 +412,10 @@ describe('secrets', () => {
     'plivo: { authToken: "a" hunter2 }',
     'plivo:\n  authToken: |hunter2\n',
     'plivo: { apiUrl: "https://me:hunter2@api.plivo.com" }',
+    'admin: { token: hunter2 }',
+    'admin: { token: "hunter2 is 16 characters long" }',
+    'admin: { tokn: hunter2-hunter2-hunter2 }',
+    'admin: hunter2',
   ])('are in no message about %j', (yaml) => {
     expect(() => configured(yaml)).toThrow(/the configuration has/);
     expect(problemsIn(yaml).join('\n')).not.toContain('hunter2');
@@ -417,6 +426,10 @@ describe('secrets', () => {
     expect(problemsIn('', { environment })).toEqual([
       'plivo.authToken: found a text not shown here, expected an Auth Token without spaces' +
         ' (environment variable PLIVO_AUTH_TOKEN)',
+    ]);
+    expect(problemsIn('', { environment: { ADMIN_TOKEN: 'hunter2-hunter2' } })).toEqual([
+      'admin.token: found a text not shown here, expected a token of at least 16 characters,' +
+        ' without spaces (environment variable ADMIN_TOKEN)',
     ]);
   });
 });

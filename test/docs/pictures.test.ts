@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { metricsPage } from '../../load/docs/metrics-page.js';
 import { plots, responsePlot } from '../../load/docs/response-plot.js';
 import { measuredTable, pairs, withTable } from '../../load/docs/sound-table.js';
 import { telephonePairs } from '../codec/workspace.js';
@@ -22,5 +23,11 @@ describe('docs/codec.md', () => {
 
   it('can only be given a table between its marks', () => {
     expect(() => withTable('no marks', '')).toThrow('<!-- end of measured -->');
+  });
+});
+
+describe('docs/metrics.md', () => {
+  it('lists every metric as the gateway describes it now', async () => {
+    expect(await readFile(new URL('metrics.md', docs), 'utf8')).toBe(await metricsPage());
   });
 });

@@ -104,7 +104,7 @@ export function readTwice(bytes: Buffer): Reading {
     const start = payloadAt - messageAt;
     const payload = bytes.toString('latin1', start, start + payloadBytes);
     const track = inbound ? 'inbound' : 'outbound';
-    expect({ event: 'media', track, payload }).toEqual(message);
+    expect({ event: 'media', track, payload, chunk: scan.chunk }).toEqual(message);
   }
   return { message, isScanned };
 }

@@ -122,6 +122,7 @@ export function openDispatcher(options: DispatcherOptions = {}) {
     log: quiet,
     events: {
       settled: ({ callId }, outcome) => settled.push([callId, outcome]),
+      asked: () => {},
       requested: (outcome) => requested.push(outcome),
     },
   });

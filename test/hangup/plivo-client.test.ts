@@ -45,7 +45,7 @@ function hangUp(callId: string): Promise<HangupOutcome> {
       settings: { ...settings, requestsMax: 0 },
       store: new MemoryStore('of no use here'),
       log: quiet,
-      events: { settled: (_, outcome) => resolve(outcome), requested: () => {} },
+      events: { settled: (_, outcome) => resolve(outcome), asked: () => {}, requested: () => {} },
     });
     const rest = { accountId: '', route: 'calls', reason: 'app-cancel', speculative: false };
     dispatcher.submit({ callId, inMs: 0, ...rest });

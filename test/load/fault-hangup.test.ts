@@ -6,7 +6,7 @@ const options: SceneOptions = { calls: 60, outageMs: 3_000, graceMs: 1_500 };
 const tooLong = ['401, then right again', 'never answers'];
 const connections = 48;
 
-describe('when things break around the hang-ups', () => {
+describe.concurrent('when things break around the hang-ups', () => {
   const short = Object.keys(scenes).filter((fault) => !tooLong.includes(fault));
   it.each(short)('none is lost and none is wrong: %s', { timeout: 60_000 }, async (fault) => {
     const result = await runScene(fault, options);

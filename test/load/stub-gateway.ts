@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { type Headers, verifyV3 } from '../../src/plivo/signature.js';
 
 export interface StubMessage {
   readonly event: string;
@@ -15,6 +17,8 @@ export interface StubMessage {
 export interface StubStream {
   readonly socket: WebSocket;
   readonly url: string;
+  /** Of the upgrade. */
+  readonly headers: Headers;
   /** Everything that arrived, oldest first. */
   readonly messages: StubMessage[];
   streamId: string;
@@ -22,6 +26,8 @@ export interface StubStream {
 }
 
 export interface StubBehaviour {
+  /** Whether an upgrade is answered with 101, or refused with 401. */
+  admits?(headers: Headers): boolean;
   opened?(stream: StubStream): void;
   message?(stream: StubStream, message: StubMessage): void;
 }
@@ -34,12 +40,17 @@ export interface StubGateway {
 
 /** A gateway of a few lines on a free port, doing whatever a test wants of it. */
 export async function startStub(behaviour: StubBehaviour): Promise<StubGateway> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
+  const server = new WebSocketServer({
+    ...{ port: 0, host: '127.0.0.1', perMessageDeflate: false },
+    verifyClient: ({ req }: { req: IncomingMessage }) =>
+      behaviour.admits?.(req.headers as Headers) ?? true,
+  });
   const streams: StubStream[] = [];
   server.on('connection', (socket, request) => {
     const stream: StubStream = {
       socket,
       url: request.url ?? '',
+      headers: request.headers as Headers,
       messages: [],
       streamId: '',
       send: (message) => socket.send(JSON.stringify(message)),
@@ -64,6 +75,13 @@ export async function startStub(behaviour: StubBehaviour): Promise<StubGateway> 
         server.close(() => resolve());
       }),
   };
+}
+
+/** Whether an upgrade is signed with this token, over the form that was seen on live calls. */
+export function isSignedUpgrade(gateway: StubGateway, stream: StubStream, token: string): boolean {
+  const { host } = new URL(gateway.url);
+  const url = `http://${host}${stream.url}`;
+  return verifyV3({ method: 'GET', url, params: [], headers: stream.headers, tokens: [token] });
 }
 
 export function playAudio(payload: string, contentType = 'audio/x-mulaw', sampleRate = 8_000) {

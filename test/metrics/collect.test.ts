@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type HangupCounts, registerCounts } from '../../src/metrics/collect.js';
+import { registerCounts } from '../../src/metrics/collect.js';
+import type { HangupCounts } from '../../src/metrics/hangups.js';
 import { Instruments } from '../../src/metrics/instruments.js';
 import type { UpstreamView } from '../../src/routing/upstreams.js';
 import {
@@ -10,13 +11,14 @@ import {
   drop,
   dropReasons,
   histogram,
-  latencyBoundsUs,
-  observe,
+  voiceBlock,
 } from '../../src/shard/counters.js';
+import { observe } from '../../src/shard/histogram.js';
 import { ShardState, words } from '../../src/shard/layout.js';
 import { RecordKind } from '../../src/shard/record.js';
 import { Shard } from '../../src/shard/shard.js';
 import { type UpstreamEvent, upstreamEvents } from '../../src/shard/upstream-board.js';
+import { oneWay, VoiceAreas, voiceTime } from '../../src/shard/voice-counters.js';
 import { type Family, parseExposition } from './exposition.js';
 
 const opened: Shard[] = [];
@@ -43,22 +45,33 @@ class Scene {
   readonly shards: Shard[] = [];
   readonly front = counterBlock();
   readonly retired = counterBlock();
+  readonly areas = new VoiceAreas();
   readonly gauges = { calls: 0, connections: 0, restarts: 0, draining: false };
   hangups = noHangups;
   readonly upstreams: readonly UpstreamView[];
   readonly registry = new Registry();
 
-  constructor(shardCount: number, upstreams: readonly UpstreamView[] = []) {
+  constructor(
+    shardCount: number,
+    upstreams: readonly UpstreamView[] = [],
+    certificateExpiresMs?: () => number,
+  ) {
     this.upstreams = upstreams;
+    this.areas.of('default');
     for (let index = 0; index < shardCount; index += 1) this.open(index, 0);
     registerCounts(this.registry, {
       shards: () => this.shards,
-      others: [this.front, this.retired],
+      front: this.front,
+      retired: this.retired,
+      areas: this.areas,
       gauges: {
         calls: () => this.gauges.calls,
+        callsLimit: 0,
+        callRecordsWaiting: () => 0,
         connections: () => this.gauges.connections,
         shardRestarts: () => this.gauges.restarts,
         draining: () => this.gauges.draining,
+        certificateExpiresMs,
       },
       hangups: () => this.hangups,
       upstreams: () => this.upstreams,
@@ -92,9 +105,9 @@ describe('the metrics of the shards', () => {
       expect(help).not.toBe('');
       expect(['counter', 'gauge', 'histogram']).toContain(type);
       expect(name.endsWith('_total')).toBe(type === 'counter');
-      if (type === 'histogram') expect(name).toMatch(/_seconds$/);
+      if (type === 'histogram') expect(name).toMatch(/_(seconds|ratio)$/);
       // There are no upstreams here.
-      if (!name.includes('_upstream_')) expect(samples.length).toBeGreaterThan(0);
+      if (!/_upstream_/.test(name)) expect(samples.length).toBeGreaterThan(0);
       expect(samples.every(({ value }) => value === 0)).toBe(true);
     }
   });
@@ -108,17 +121,29 @@ describe('the metrics of the shards', () => {
       requestOutcomes: ['2xx'],
       webhookKinds: ['hangup'],
       webhookOutcomes: ['accepted'],
+      answerOutcomes: ['stream'],
+      credentials: ['token'],
+      streamEvents: ['started'],
+      arrivals: ['stream'],
+      recordSinks: ['log'],
+      recordOutcomes: ['written'],
       version: '1.2.3',
+      config: 'abc',
     });
     const { registry } = instruments;
     registerCounts(registry, {
       shards: () => [],
-      others: [counterBlock()],
+      front: counterBlock(),
+      retired: counterBlock(),
+      areas: new VoiceAreas(),
       gauges: {
         calls: () => 0,
+        callsLimit: 0,
+        callRecordsWaiting: () => 0,
         connections: () => 0,
         shardRestarts: () => 0,
         draining: () => false,
+        certificateExpiresMs: () => 0,
       },
       hangups: () => noHangups,
       upstreams: () => [],
@@ -133,6 +158,7 @@ describe('the metrics of the shards', () => {
     });
     expect(families.get('plivo_gateway_build_info')?.samples[0]?.labels).toEqual({
       version: '1.2.3',
+      config: 'abc',
     });
     expect(families.has('process_cpu_seconds_total')).toBe(true);
   });
@@ -164,7 +190,7 @@ describe('the metrics of the shards', () => {
     const { samples } = (await scene.scrape()).get('plivo_gateway_ring_wait_seconds')!;
     const buckets = samples.filter(({ name }) => name.endsWith('_bucket'));
     const bounds = buckets.map(({ labels }) => labels.le);
-    expect(bounds).toEqual([...latencyBoundsUs.map((us) => String(us / 1e6)), '+Inf']);
+    expect(bounds).toEqual([...histogram.ingressWait.bounds.map((us) => String(us / 1e6)), '+Inf']);
     const values = buckets.map(({ value }) => value);
     expect(values).toEqual(values.toSorted((a, b) => a - b));
     expect(values.slice(0, 5)).toEqual([0, 1, 1, 1, 3]);
@@ -204,6 +230,26 @@ describe('the metrics of the shards', () => {
     expect(await scene.value('shard_ingress_fill_ratio', { shard: '1' })).toBeCloseTo(0.5, 1);
   });
 
+  it('show what callers hear by route, for every route from when it is there', async () => {
+    const scene = new Scene(2);
+    scene.areas.of('sales');
+    const area = scene.areas.of('support');
+    for (const shard of scene.shards) {
+      const block = voiceBlock(shard.counters, area);
+      observe(block, voiceTime.response, 700);
+      block[oneWay['caller-silent']]! += 1;
+    }
+    const route = 'support';
+    expect(await scene.value('response_seconds', { route, le: '0.75' })).toBe(2);
+    expect(await scene.value('response_seconds', { route, le: '0.5' })).toBe(0);
+    expect(await scene.value('one_way_calls_total', { route, side: 'caller-silent' })).toBe(2);
+    expect(await scene.value('one_way_calls_total', { route, side: 'nothing-played' })).toBe(0);
+    expect(await scene.value('response_seconds', { route: 'sales', le: '+Inf' })).toBe(0);
+    const { samples } = (await scene.scrape()).get('plivo_gateway_response_seconds')!;
+    const sum = samples.find(({ name, labels }) => name.endsWith('_sum') && labels.route === route);
+    expect(sum?.value).toBe(1.4);
+  });
+
   it('show upstreams, each as the sum of its addresses', async () => {
     const events = { ...noEvents, connected: 3, refused: 1 };
     const scene = new Scene(1, [
@@ -231,6 +277,13 @@ describe('the metrics of the shards', () => {
     expect(await scene.value('upstream_bytes_total', { upstream, direction: 'received' })).toBe(9);
     expect(await scene.value('upstream_dropped_total', { upstream })).toBe(10);
     expect(await scene.value('upstream_events_total', { upstream, event: 'busy' })).toBe(0);
+  });
+
+  it('say when the certificate expires, where there is one', async () => {
+    const name = 'certificate_expiry_timestamp_seconds';
+    expect(await new Scene(1).registry.metrics()).not.toContain(name);
+    const scene = new Scene(1, [], () => 1_800_000_000_000);
+    expect(await scene.value(name)).toBe(1_800_000_000);
   });
 
   it('show what the gauges say at the moment of the scrape', async () => {

@@ -66,7 +66,7 @@ describe('a stream status', () => {
     ['', 'other'],
   ])('has the event %s: %s', (name, event) => {
     const status = streamStatusOf(fields(`Event=${name}&StreamID=s-1&CallUUID=c-1`));
-    expect(status).toEqual({ callId: 'c-1', streamId: 's-1', event });
+    expect(status).toEqual({ callId: 'c-1', streamId: 's-1', event, detail: '' });
   });
 
   it('may come without a stream, but not without a call', () => {
@@ -74,6 +74,7 @@ describe('a stream status', () => {
       callId: 'c-1',
       streamId: '',
       event: 'dropped',
+      detail: '',
     });
     expect(streamStatusOf(fields('Event=failed&StreamID=s-1'))).toBeUndefined();
   });

@@ -12,6 +12,7 @@ function route(criteria: Partial<RouteConfig>): RouteConfig {
     handler: { kind: 'builtin', name: 'echo' },
     sampleRate: 16_000,
     onStreamLost: 'hangup',
+    stream: { contentType: 'audio/x-mulaw;rate=8000', after: { kind: 'hangup' } },
     ...criteria,
   };
 }
@@ -22,6 +23,20 @@ const matches = (criteria: Parameters<typeof route>[0], changed: Partial<typeof 
   matchRoute([route(criteria)], { ...facts, ...changed }) === 0;
 
 describe('a route', () => {
+  it('of an account takes its calls, and those of which the account is not known', () => {
+    const takes = (account?: string) =>
+      matchRoute([route({ account: 'sales' })], {
+        ...facts,
+        ...(account !== undefined && { account }),
+      }) === 0;
+    expect([takes('sales'), takes('default'), takes(''), takes()]).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('without criteria takes every stream, also one whose numbers are unknown', () => {
     expect(matches({})).toBe(true);
     expect(matches({}, { from: '', to: '' })).toBe(true);

@@ -76,12 +76,12 @@ describe('addresses by DNS', () => {
     ]);
     const { url } = dns.addresses[0]!;
     const [first] = await scene.adopt(dns);
-    expect(first).toEqual({ url, weight: 3, ip: '10.0.0.1', index: 0 });
+    expect(first).toEqual({ url, weight: 3, ip: '10.0.0.1', index: 0, generation: 0 });
   });
 
   it('come and go; one that is gone keeps its calls and takes no more', async () => {
     const scene = await Scene.open(dns);
-    scene.board.take(0, 0, 0);
+    scene.board.take({ index: 0, generation: 0 }, 0, 0);
     scene.board.count(0, 'connected');
     scene.ips = ['10.0.0.2', '10.0.0.3'];
     await until('the change', () => scene.changes.length === 1);
@@ -96,6 +96,27 @@ describe('addresses by DNS', () => {
     expect(scene.upstreams.views()[0]?.totals.events.connected).toBe(1);
   });
 
+  it('stay as they were in a reload while the name does not resolve', async () => {
+    const scene = await Scene.open(dns);
+    scene.ips = undefined;
+    const places = await scene.adopt(dns);
+    expect(places.map(({ ip }) => ip)).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(scene.states).toHaveLength(2);
+  });
+
+  it('have places of their own, whoever looks while they are prepared', async () => {
+    const scene = await Scene.open(dns);
+    for (let round = 0; round < 20; round += 1) {
+      scene.ips = [`10.0.1.${round}`, `10.0.2.${round}`];
+      const preparing = scene.upstreams.prepare([{ ...dns, name: `next-${round}` }]);
+      await new Promise((resolve) => setTimeout(resolve, watchMs / 2));
+      const prepared = await preparing;
+      scene.upstreams.adopt(prepared);
+      const indices = prepared[0]!.places.map(({ index }) => index);
+      expect(new Set(indices).size).toBe(2);
+    }
+  });
+
   it('stay as they were while the name does not resolve', async () => {
     const scene = await Scene.open(dns);
     scene.ips = undefined;
@@ -106,13 +127,29 @@ describe('addresses by DNS', () => {
 });
 
 describe('addresses of a list', () => {
+  it('that are gone take no call of those who still know them, also when another has their place', async () => {
+    const at = (...urls: string[]) =>
+      upstream({ addresses: urls.map((url) => ({ url, weight: 1 })) as never });
+    const scene = await Scene.open(at('ws://a', 'ws://b'));
+    const [, b] = await scene.adopt(at('ws://a', 'ws://b'));
+    await scene.adopt(at('ws://c'));
+    expect(scene.board.take(b!, 0, 0)).toBe(false);
+    const places = await scene.adopt(at('ws://c', 'ws://d'));
+    expect(places.map(({ index }) => index)).toContain(b!.index);
+    expect(scene.board.take(b!, 0, 0)).toBe(false);
+    expect(scene.states).toEqual([
+      ['ws://c', 'up', 0],
+      ['ws://d', 'up', 0],
+    ]);
+  });
+
   it('that come back in a reload keep their place and what is known of them', async () => {
     const [a, b] = ['ws://a', 'ws://b'].map((url) => ({ url, weight: 1 })) as [never, never];
     const scene = await Scene.open(upstream({ addresses: [a, b] }));
-    scene.board.take(1, 0, 0);
+    scene.board.take({ index: 1, generation: 0 }, 0, 0);
     for (let i = 0; i < 3; i += 1) scene.board.failed(1, Date.now());
     const places = await scene.adopt(upstream({ addresses: [b] }));
-    expect(places).toEqual([{ url: 'ws://b', weight: 1, index: 1 }]);
+    expect(places).toEqual([{ url: 'ws://b', weight: 1, index: 1, generation: 0 }]);
     expect(scene.states).toEqual([['ws://b', 'ejected', 1]]);
   });
 });
@@ -149,6 +186,17 @@ describe('health checks', () => {
     await until('it is back', () => scene.states[0]?.[1] === 'up');
     // Slowly.
     expect(scene.board.readiness(0, Date.now())).toBeLessThan(0.5);
+  });
+
+  it('that are switched off leave nothing out', async () => {
+    const { url, answer } = await application();
+    const checked = upstream({ health: '/health', addresses: [{ url, weight: 1 }] });
+    const scene = await Scene.open(checked);
+    answer(503);
+    await until('it is out', () => scene.states[0]?.[1] === 'unhealthy');
+    const { health: _, ...unchecked } = checked;
+    await scene.adopt(unchecked);
+    expect(scene.states[0]?.[1]).toBe('up');
   });
 
   it('by connecting notice that nobody listens any more', async () => {

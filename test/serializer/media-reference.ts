@@ -8,6 +8,8 @@ export class ReferenceScan {
   payloadBytes = 0;
   /** False for Plivo's own track (`outbound`). */
   inbound = true;
+  /** Number of the packet; -1 where the message does not tell. */
+  chunk = -1;
 
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -22,6 +24,7 @@ export class ReferenceScan {
     this.#end = at + bytes;
     this.payloadAt = 0;
     this.inbound = true;
+    this.chunk = -1;
     if (!this.#message()) return false;
     this.#space();
     return this.#at === this.#end;
@@ -61,6 +64,12 @@ export class ReferenceScan {
         if (this.#exactly(inboundValue)) this.inbound = true;
         else if (this.#exactly(outboundValue)) this.inbound = false;
         else return false;
+      } else if (length === 5 && this.#is(name, chunkName)) {
+        const start = this.#at;
+        if (!this.#skip()) return false;
+        const value = Buffer.from(this.#bytes.slice(start, this.#at)).toString('latin1');
+        const digits = /^("?)(\d{1,10})\1$/.exec(value)?.[2];
+        this.chunk = digits === undefined || Number(digits) >= 2 ** 31 ? -1 : Number(digits);
       } else if (!this.#skip()) return false;
     } while (this.#comma());
     return this.#close();
@@ -177,6 +186,7 @@ const eventName = Buffer.from('event');
 const mediaName = Buffer.from('media');
 const payloadName = Buffer.from('payload');
 const trackName = Buffer.from('track');
+const chunkName = Buffer.from('chunk');
 const mediaValue = Buffer.from('"media"');
 const inboundValue = Buffer.from('"inbound"');
 const outboundValue = Buffer.from('"outbound"');

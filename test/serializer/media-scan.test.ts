@@ -18,6 +18,7 @@ const surroundings = ['"', '0', '}}', '"}}', ' ', ',"a":1}', '"media"', '\u0000'
 interface Found {
   readonly payload: string;
   readonly track: string;
+  readonly chunk: number;
 }
 
 /**
@@ -39,7 +40,11 @@ function foundAt(by: MediaScan | ReferenceScan, start: number, bytes: number): F
   if (!by.scan(start, bytes)) return undefined;
   expect(by.payloadAt).toBeGreaterThan(start);
   const payload = Buffer.from(kernel.bytes.slice(by.payloadAt, by.payloadAt + by.payloadBytes));
-  return { payload: payload.toString('latin1'), track: by.inbound ? 'inbound' : 'outbound' };
+  return {
+    payload: payload.toString('latin1'),
+    track: by.inbound ? 'inbound' : 'outbound',
+    chunk: by.chunk,
+  };
 }
 
 const text = (message: string, around = ''): Found | undefined =>
@@ -48,7 +53,9 @@ const text = (message: string, around = ''): Found | undefined =>
 /** What `JSON.parse` says of the same bytes. */
 function parsed(message: string): Found | undefined {
   const read = readMessage(message);
-  return read.event === 'media' ? { payload: read.payload, track: read.track } : undefined;
+  return read.event === 'media'
+    ? { payload: read.payload, track: read.track, chunk: read.chunk }
+    : undefined;
 }
 
 const plain =
@@ -175,8 +182,26 @@ describe('the scan for media', () => {
   });
 
   it('finds an empty payload, and white space at both ends', () => {
-    expect(text(plain.replace('fn5+fn5+fn4=', ''))).toEqual({ payload: '', track: 'inbound' });
+    expect(text(plain.replace('fn5+fn5+fn4=', ''))).toEqual({
+      payload: '',
+      track: 'inbound',
+      chunk: 41,
+    });
     expect(text(` \r\n${plain}\t `)?.payload).toBe('fn5+fn5+fn4=');
+  });
+
+  it.each([
+    ['a number', '41', 41],
+    ['a number as text', '"41"', 41],
+    ['nought', '0', 0],
+    ['the largest that is told', '2147483647', 2_147_483_647],
+    ['one larger', '2147483648', -1],
+    ['one that is much too long', '123456789012345', -1],
+    ['no number', '"4x"', -1],
+    ['nothing', '""', -1],
+  ])('tells the number of the packet: %s', (_, value, chunk) => {
+    expect(text(plain.replace('"chunk":41', `"chunk":${value}`))?.chunk).toBe(chunk);
+    expect(text(plain.replace('"chunk":41,', ''))?.chunk).toBe(-1);
   });
 
   it('starts anew with every message', () => {

@@ -1,20 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import {
   addCounters,
+  busyMs,
   counter,
   counterBlock,
   counterBytes,
   drop,
   dropReasons,
   histogram,
-  latencyBoundsUs,
   lookup,
-  observe,
-  readHistogram,
+  ringFill,
+  stage,
+  voiceBlock,
 } from '../../src/shard/counters.js';
+import { histogramSlots, observe, readHistogram } from '../../src/shard/histogram.js';
+import {
+  clippedFrames,
+  oneWay,
+  VoiceAreas,
+  voiceAreas,
+  voiceCounter,
+  voiceLevel,
+  voiceSlots,
+  voiceTime,
+} from '../../src/shard/voice-counters.js';
 
-const names = Object.keys(histogram) as (keyof typeof histogram)[];
-const histogramSlots = latencyBoundsUs.length + 2;
+const histograms = [histogram, stage, ringFill].flatMap((group) => Object.values(group));
+const slotsOf = (all: typeof histograms): number[] =>
+  all.flatMap((one) => Array.from({ length: histogramSlots(one) }, (_, i) => one.first + i));
+const voiceHistograms = [...Object.values(voiceTime), ...Object.values(voiceLevel)];
 
 describe('counters', () => {
   it('give every counter, drop reason and histogram slots of its own', () => {
@@ -22,14 +36,38 @@ describe('counters', () => {
       ...Object.values(counter),
       ...Object.values(drop),
       ...Object.values(lookup),
-      ...names.flatMap((name) =>
-        Array.from({ length: histogramSlots }, (_, i) => histogram[name] + i),
-      ),
+      ...slotsOf(histograms),
+      busyMs,
     ];
     expect(new Set(slots).size).toBe(slots.length);
     expect(Math.min(...slots)).toBe(0);
-    expect(Math.max(...slots)).toBe(counterBytes / 8 - 1);
-    expect(counterBlock()).toHaveLength(slots.length);
+    expect(Math.max(...slots)).toBe(slots.length - 1);
+    expect(counterBlock()).toHaveLength(slots.length + voiceAreas * voiceSlots);
+    expect(voiceBlock(counterBlock(), 0).byteOffset).toBe(slots.length * 8);
+  });
+
+  it('give every route a block of its own, and every voice measure slots of its own in it', () => {
+    const slots = [
+      ...[clippedFrames, oneWay, voiceCounter].flatMap((group) => Object.values(group)),
+      ...slotsOf(voiceHistograms),
+    ];
+    expect(new Set(slots).size).toBe(slots.length);
+    expect([Math.min(...slots), Math.max(...slots)]).toEqual([0, voiceSlots - 1]);
+    const values = counterBlock();
+    for (let area = 0; area < voiceAreas; area += 1) voiceBlock(values, area).fill(area + 1);
+    for (let area = 0; area < voiceAreas; area += 1) {
+      expect(new Set(voiceBlock(values, area))).toEqual(new Set([area + 1]));
+    }
+    expect(voiceBlock(values, voiceAreas - 1).byteOffset + voiceSlots * 8).toBe(counterBytes);
+  });
+
+  it('keep a route its block however often it is named, and share the last one where there are too many', () => {
+    const areas = new VoiceAreas();
+    expect([areas.of('a'), areas.of('b'), areas.of('a')]).toEqual([0, 1, 0]);
+    for (let i = 2; i < voiceAreas - 1; i += 1) expect(areas.of(`route-${i}`)).toBe(i);
+    expect([areas.of('one-more'), areas.of('and-more')]).toEqual([63, 63]);
+    expect(areas.names).toHaveLength(voiceAreas);
+    expect([areas.areaOf('(others)'), areas.areaOf('b')]).toEqual([63, 1]);
   });
 
   it('name each drop reason once', () => {
@@ -38,14 +76,17 @@ describe('counters', () => {
   });
 
   it('put a value into the first bucket whose bound it does not exceed', () => {
-    for (const [index, bound] of latencyBoundsUs.entries()) {
-      const values = counterBlock();
-      observe(values, histogram.ingressWait, bound);
-      observe(values, histogram.ingressWait, bound + 1);
-      const { buckets, sumUs } = readHistogram(values, 'ingressWait');
-      expect(buckets[index]).toBe(1);
-      expect(buckets[index + 1]).toBe(1);
-      expect(sumUs).toBe(2 * bound + 1);
+    for (const shape of [...histograms, ...voiceHistograms]) {
+      for (const [index, bound] of shape.bounds.entries()) {
+        const values = counterBlock();
+        observe(values, shape, bound);
+        observe(values, shape, bound * 1.01);
+        const { buckets, sum, bounds } = readHistogram(values, shape);
+        expect(buckets[index]).toBe(1);
+        expect(buckets[index + 1]).toBe(1);
+        expect(sum).toBeCloseTo((2.01 * bound) / shape.scale, 9);
+        expect(bounds[index]).toBe(bound / shape.scale);
+      }
     }
   });
 
@@ -53,19 +94,18 @@ describe('counters', () => {
     const values = counterBlock();
     observe(values, histogram.turnaround, 0);
     observe(values, histogram.turnaround, 2 ** 31 - 1, 3);
-    const { buckets, sumUs } = readHistogram(values, 'turnaround');
-    expect(buckets).toHaveLength(latencyBoundsUs.length + 1);
+    const { buckets, bounds, sum } = readHistogram(values, histogram.turnaround);
+    expect(buckets).toHaveLength(bounds.length + 1);
     expect([buckets[0], buckets.at(-1)]).toEqual([1, 3]);
-    expect(sumUs).toBe(3 * (2 ** 31 - 1));
+    expect(sum).toBeCloseTo((3 * (2 ** 31 - 1)) / 1e6, 9);
   });
 
   it('touch no other slot when they observe', () => {
-    for (const name of names) {
+    for (const shape of histograms) {
       const values = counterBlock();
-      observe(values, histogram[name], 10 ** 9, 2);
-      const others = values.filter(
-        (_, slot) => slot < histogram[name] || slot >= histogram[name] + histogramSlots,
-      );
+      observe(values, shape, 10 ** 9, 2);
+      const end = shape.first + histogramSlots(shape);
+      const others = values.filter((_, slot) => slot < shape.first || slot >= end);
       expect(others.every((value) => value === 0)).toBe(true);
     }
   });
@@ -88,6 +128,6 @@ describe('counters', () => {
       addCounters(total, values);
     }
     expect([total[counter.clears], total[drop['bad-json']]]).toEqual([11, 22]);
-    expect(readHistogram(total, 'batchTime')).toMatchObject({ sumUs: 770 });
+    expect(readHistogram(total, histogram.batchTime).sum).toBeCloseTo(770e-6, 12);
   });
 });

@@ -186,11 +186,11 @@ describe('a ring', () => {
   it('keeps the last eighth for control records', () => {
     const ring = new SmallRing(ringBytes);
     let audio = 0;
-    while (ring.push(filled(8, audio), false)) audio += 1;
-    expect(audio * recordBytes(8)).toBe(ringBytes - reserve);
+    while (ring.push(filled(32, audio), false)) audio += 1;
+    expect(audio * recordBytes(32)).toBe(ringBytes - reserve);
     let control = 0;
-    while (ring.push(filled(8, control), true)) control += 1;
-    expect(control * recordBytes(8)).toBe(reserve);
+    while (ring.push(filled(32, control), true)) control += 1;
+    expect(control * recordBytes(32)).toBe(reserve);
     expect(ring.push(new Uint8Array(0), true)).toBe(false);
     ring.writer.publish();
     expect(ring.take()).toHaveLength(audio + control);

@@ -7,7 +7,7 @@ import { freePort } from '../../load/bench/children.js';
 import type { PlivoApi } from '../../load/plivo-api.js';
 import { StreamClient } from '../calls/stream-client.js';
 import { openApi, refusedUpgrade, TestGateway, temporaryFolder } from '../calls/test-gateway.js';
-import { until } from '../calls/wait.js';
+import { sleep, until } from '../calls/wait.js';
 import { Application } from './application.js';
 
 const cli = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
@@ -43,6 +43,7 @@ describe('a reload', () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       ...{ ok: true, revision: 1, routes: ['new', 'rest'], upstreams: ['app'] },
+      certificate: false,
       // Its environment variable wins.
       afterRestart: [],
     });
@@ -108,6 +109,65 @@ describe('a reload', () => {
     await gateway.configure({ ...before, settings: { limits: { calls: 5 }, privacy: 'full' } });
     const { body } = await reloaded(gateway);
     expect(body.afterRestart).toEqual(['limits', 'privacy']);
+  });
+
+  it('brings a shard back whose handler can be loaded no more', async () => {
+    const deadly = `start(call) { tell(call, 'start'); process.exit(3); }`;
+    const gateway = await TestGateway.open({ handler: deadly, api });
+    await writeFile(join(gateway.folder, 'handler.mjs'), 'export default 1;');
+    const dying = await gateway.call();
+    await dying.waitForClose(30_000);
+    await gateway.configure({ routes: [{ name: 'good', handler: 'echo' }] });
+    const { status, body } = await reloaded(gateway);
+    expect({ status, ok: body.ok }).toEqual({ status: 200, ok: true });
+    const call = async () => (await gateway.admin('/readyz')).status === 200;
+    await until('a shard', call, 20_000);
+    const client = await gateway.call();
+    client.media(new Uint8Array(160));
+    await client.waitFor('playAudio');
+    await client.hangUp();
+  }, 60_000);
+
+  it('that took too long takes no calls later on', async () => {
+    const gateway = await TestGateway.open({ handler: 'start() {}', api });
+    const slow = `await new Promise((done) => setTimeout(done, 11_500));
+      export default { start(call) { call.cancel(); } };`;
+    await writeFile(join(gateway.folder, 'slow.mjs'), slow);
+    await gateway.configure({ routes: [{ name: 'slow', handler: './slow.mjs' }] });
+    const beganMs = performance.now();
+    const late = await reloaded(gateway);
+    expect(late.status).toBe(422);
+    expect(String(late.body.problem)).toMatch(/within 10 s/);
+    await gateway.configure({ routes: [{ name: 'good', handler: 'echo' }] });
+    expect((await reloaded(gateway)).status).toBe(200);
+    await sleep(beganMs + 13_000 - performance.now());
+    const client = await gateway.call();
+    client.media(new Uint8Array(160));
+    await client.waitFor('playAudio');
+    expect(client.isOpen).toBe(true);
+    await client.hangUp();
+  }, 60_000);
+
+  it('that is refused shows none of its upstreams', async () => {
+    const upstreams = [{ name: 'app', protocol: 'pcm', urls: 'ws://127.0.0.1:1/kept' }];
+    const routes = [{ name: 'x', upstream: 'app' }];
+    const files = { 'broken.mjs': 'export {' };
+    const gateway = await TestGateway.open({ api, files, settings: { upstreams }, routes });
+    await gateway.configure({
+      settings: { upstreams: [{ ...upstreams[0], urls: 'ws://u:secret@127.0.0.1:1/refused' }] },
+      routes: [...routes, { name: 'y', handler: './broken.mjs' }],
+    });
+    expect((await reloaded(gateway)).status).toBe(422);
+    const shown = async () => (await gateway.admin('/api/upstreams')).text();
+    expect(await shown()).toContain('/kept');
+    expect(await shown()).not.toContain('/refused');
+    await gateway.configure({
+      settings: { upstreams: [{ ...upstreams[0], urls: 'ws://u:secret@127.0.0.1:1/taken' }] },
+      routes,
+    });
+    expect((await reloaded(gateway)).status).toBe(200);
+    expect(await shown()).toContain('ws://127.0.0.1:1/taken');
+    expect(await shown()).not.toContain('secret');
   });
 
   it('is asked for with POST', async () => {

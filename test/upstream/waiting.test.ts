@@ -42,6 +42,28 @@ function telephone(client: StreamClient): () => void {
 }
 
 describe('a caller whose application is not there yet', () => {
+  it.each(['end', 'close'])(
+    'does not hear the recording to its end when all it has to say is %s',
+    async (how) => {
+      const app = await Application.open();
+      const gateway = await TestGateway.open({
+        api,
+        files: { 'long.wav': tone(8_000) },
+        settings: { upstreams: [{ name: 'app', protocol: 'pcm', urls: app.url }] },
+        routes: [{ name: 'main', upstream: 'app', meanwhile: './long.wav' }],
+      });
+      const client = await gateway.call();
+      const plivo = knownAtPlivo(api, client);
+      const hangUp = telephone(client);
+      const call = await app.untilCall();
+      await client.waitFor('playAudio', 3);
+      if (how === 'end') call.send({ event: 'end' });
+      else call.socket.close(1000);
+      await until('the hang-up', () => plivo.hungUp === 1, 3_000);
+      hangUp();
+    },
+  );
+
   it.each(['pcm', 'plivo'])(
     'hears a recording, again and again, until the application speaks: %s',
     async (protocol) => {

@@ -3,9 +3,12 @@ import { Kernel } from '../../src/codec/kernel.js';
 import { tickMs, tickPhases } from '../../src/limits.js';
 import type { MediaFormat } from '../../src/plivo/messages.js';
 import { Scratch, StreamCodec } from '../../src/serializer/stream-codec.js';
-import { counterBlock } from '../../src/shard/counters.js';
+import { counterBlock, voiceBlock } from '../../src/shard/counters.js';
 import type { Outbox } from '../../workers/outbox.js';
 import { Playout } from '../../workers/session/playout.js';
+import { SessionNotes } from '../../workers/session/session-notes.js';
+import type { ShardContext } from '../../workers/shard-context.js';
+import { VoiceMeter } from '../../workers/voice/voice-meter.js';
 
 const scratch = new Scratch(new Kernel());
 const roomBytes = 64 * 1_024;
@@ -47,10 +50,19 @@ export class PlayoutStage {
     const { leadMs = 200, chunkMs = 20, queueMs = 60_000 } = options;
     this.#rate = rate;
     this.codec = new StreamCodec(scratch, format, rate);
-    const place = { slot: 3, generation: 4, streamId: 's-1' };
     const outbox = this.#outbox() as unknown as Outbox;
-    const playoutOptions = { leadMs, chunkMs, queueMs };
-    this.playout = new Playout(this.codec, scratch, outbox, this.values, place, playoutOptions);
+    const { values } = this;
+    const context = {
+      ...{ scratch, outbox, values, probe: { active: false } },
+      options: { playout: { leadMs, chunkMs, queueMs } },
+    } as unknown as ShardContext;
+    const notes = new SessionNotes(context, 3, 4, 'calls');
+    const { nowMs } = this;
+    const rateOut = format.sampleRate;
+    const block = voiceBlock(values, 0);
+    const meter = new VoiceMeter(block, nowMs, nowMs, rateOut, false, () => {});
+    const owner = { slot: 3, generation: 4, notes };
+    this.playout = new Playout(context, this.codec, meter, owner, 's-1');
   }
 
   #outbox(): Pick<Outbox, 'beginAudio' | 'commitAudio' | 'control'> {

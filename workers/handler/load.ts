@@ -3,6 +3,7 @@ import { readWav, type Wav } from '../../src/codec/wav.js';
 import type { BuiltinHandler, UpstreamPolicy } from '../../src/config/types.js';
 import { errorText, GatewayError } from '../../src/errors.js';
 import type { Handler } from '../../src/handler.js';
+import { upstreamAheadMsMax, upstreamAheadShare } from '../../src/limits.js';
 import type { ShardRoute } from '../../src/shard/routing.js';
 import type { UpstreamRoute } from '../upstream/upstream-call.js';
 import type { UpstreamDoors } from '../upstream/upstream-doors.js';
@@ -50,7 +51,8 @@ async function policyOf(
   queueMs: number,
 ): Promise<UpstreamRoute> {
   const meanwhile = file === undefined ? undefined : await recording(route, file, queueMs);
-  return { onUpstreamLost, fallback, autoHangUp, meanwhile };
+  const aheadMsMax = Math.min(upstreamAheadMsMax, queueMs * upstreamAheadShare);
+  return { onUpstreamLost, fallback, autoHangUp, meanwhile, aheadMsMax };
 }
 
 /** A WAV that is short enough to be queued in one piece. */

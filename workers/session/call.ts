@@ -130,7 +130,10 @@ export class SessionCall implements Call {
   // ---- for what the gateway brings along; no business of applications ------------------------------------------
 
   /** Hangs up, as nobody speaks with the caller. */
-  fail(reason: 'route-reject' | 'upstream-failed' | 'upstream-lost', why: string): void {
+  fail(
+    reason: 'route-reject' | 'upstream-failed' | 'upstream-lost' | 'gateway-error',
+    why: string,
+  ): void {
     this.#session.fail(reason, why);
   }
 
@@ -153,6 +156,11 @@ export class SessionCall implements Call {
     this.#session.notes.drop(reason, detail);
   }
 
+  /** A line for the call's story; `what` is of the code, never of a peer. */
+  note(what: string): void {
+    this.#session.notes.tell(what);
+  }
+
   lookedUp(outcome: LookupOutcome): void {
     this.#context.values[lookup[outcome]]! += 1;
   }
@@ -168,17 +176,29 @@ export class SessionCall implements Call {
     this.#session.tap(tap);
   }
 
-  /** Sends a message of Plivo's protocol as it is; what is `audio` may be dropped for a caller who does not read. */
-  relay(message: Uint8Array, isAudio: boolean): void {
-    if (this.#session.speaking() === undefined) return;
+  /**
+   * Sends a message of Plivo's protocol as it is; audio, which lasts `audioMs`, may be dropped for a caller who does
+   * not read.
+   */
+  relay(message: Uint8Array, audioMs?: number): void {
+    const meter = this.#session.relaying();
+    if (meter === undefined) return;
     const { slot, generation, notes } = this.#session;
-    const { outbox, scratch } = this.#context;
-    if (!isAudio) return void outbox.controlBytes(slot, generation, message);
+    const { outbox, scratch, clock } = this.#context;
+    if (audioMs === undefined) return void outbox.controlBytes(slot, generation, message);
     const at = outbox.beginAudio(message.length);
-    if (at < 0) return;
+    if (at < 0) return notes.counted('egress-full');
     scratch.kernel.bytes.set(message, at);
     outbox.commitAudio(slot, generation, message.length);
     notes.relayed += 1;
+    // Only now: what it tells goes into the same ring.
+    meter.sent(clock.nowMs(), audioMs);
+  }
+
+  /** Sends a clear of an application that speaks Plivo's protocol itself. */
+  relayClear(message: Uint8Array): void {
+    this.#session.relaying()?.clear(this.#context.clock.nowMs());
+    this.relay(message);
   }
 
   #refuse(reason: DropReason, detail: string): false {

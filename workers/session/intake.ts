@@ -49,18 +49,21 @@ export class Intake {
     bytes: number,
     binary: boolean,
   ): void {
-    const { scan } = this.#context;
+    const { scan, probe } = this.#context;
     const isMedia = scan.scan(at, bytes);
+    if (probe.active && !isMedia) probe.cancel();
     if (this.tap !== undefined && state === SessionState.Live) {
-      this.#tapped(this.tap, at, bytes, isMedia, binary);
+      this.#tapped(this.tap, stream, at, bytes, isMedia, binary);
     } else if (!isMedia) {
       this.#parsed(stream, state, at, bytes, binary);
     } else if (stream === undefined) {
       this.#notes.drop('before-start', 'media before start');
     } else {
       const track = scan.inbound ? 'inbound' : 'outbound';
-      this.#media(stream, state, scan.payloadAt, scan.payloadBytes, track);
+      const { payloadAt, payloadBytes, chunk } = scan;
+      this.#media(stream, state, payloadAt, payloadBytes, track, chunk);
     }
+    if (probe.active) probe.end();
   }
 
   #media(
@@ -69,6 +72,7 @@ export class Intake {
     payloadAt: number,
     payloadBytes: number,
     track: Track,
+    chunk: number,
   ): void {
     if (state >= SessionState.Leaving) return;
     const count = stream.codec.decode(payloadAt, payloadBytes, track);
@@ -76,9 +80,22 @@ export class Intake {
       this.#notes.drop('bad-payload', 'media whose payload is not base64, or holds half a sample');
       return;
     }
+    const { probe } = this.#context;
+    if (probe.active) probe.decoded();
     this.#countMedia();
+    if (track === 'inbound') this.#measure(stream, chunk);
     if (state !== SessionState.Live || count === 0 || !this.#callbacks.hears) return;
     this.#callbacks.audio(stream.call, this.#context.scratch.samples(count), track);
+  }
+
+  /** A frame of the caller, as the codec has it. */
+  #measure({ codec, meter }: Stream, chunk: number): void {
+    const { scratch, clock } = this.#context;
+    const { streamSamples } = codec;
+    if (streamSamples === 0) return;
+    const durationMs = streamSamples / (codec.format.sampleRate / 1_000);
+    meter.packets.arrived(clock.causeUs(), durationMs * 1_000, chunk);
+    meter.heard(scratch.level(codec), scratch.peak, streamSamples, durationMs, clock.nowMs());
   }
 
   #countMedia(): void {
@@ -87,14 +104,36 @@ export class Intake {
   }
 
   /** The application speaks Plivo's protocol itself: what it makes of a message is its affair. */
-  #tapped(tap: Tap, at: number, bytes: number, isMedia: boolean, binary: boolean): void {
-    const { scratch, values } = this.#context;
+  #tapped(
+    tap: Tap,
+    stream: Stream | undefined,
+    at: number,
+    bytes: number,
+    isMedia: boolean,
+    binary: boolean,
+  ): void {
+    const { scan, scratch, values } = this.#context;
+    if (isMedia && scan.inbound && stream !== undefined) {
+      stream.codec.listen(scan.payloadAt, scan.payloadBytes);
+      this.#measure(stream, scan.chunk);
+    }
     tap(scratch.bytes(at, bytes), isMedia, binary);
     const message = isMedia ? undefined : readMessage(scratch.read(at, bytes));
     if (message === undefined || message.event === 'media') return this.#countMedia();
     values[counter.messagesIn]! += 1;
-    if (message.event === 'dtmf') values[counter.digitsIn]! += 1;
+    if (message.event === 'dtmf') this.#digit();
+    else if (message.event === 'clearedAudio') this.#cleared(stream);
     else if (message.event === 'stop') this.#events.stopped(message.reason);
+  }
+
+  /** Which one is nobody's business: it may be of a PIN. */
+  #digit(): void {
+    this.#context.values[counter.digitsIn]! += 1;
+    this.#notes.tell('digit');
+  }
+
+  #cleared(stream: Stream | undefined): void {
+    stream?.meter.cleared(this.#context.clock.nowMs());
   }
 
   /** Everything that the scan did not take for media. */
@@ -124,10 +163,10 @@ export class Intake {
       case 'media': {
         const { scratch } = this.#context;
         const bytes = scratch.write(message.payload);
-        return this.#media(stream, state, scratch.textAt, bytes, message.track);
+        return this.#media(stream, state, scratch.textAt, bytes, message.track, message.chunk);
       }
       case 'dtmf':
-        this.#context.values[counter.digitsIn]! += 1;
+        this.#digit();
         if (state === SessionState.Live) {
           this.#callbacks.run('dtmf', (handler) => handler.dtmf?.(stream.call, message.digit));
         }
@@ -135,7 +174,7 @@ export class Intake {
       case 'playedStream':
         return this.#events.played(stream, message.name);
       case 'clearedAudio':
-        return;
+        return this.#cleared(stream);
       case 'stop':
         return this.#events.stopped(message.reason);
     }

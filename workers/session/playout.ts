@@ -1,4 +1,3 @@
-import type { PlayoutConfig } from '../../src/config/types.js';
 import { checkpointsPendingMax, playoutCatchUpMs, playPayloadBytesMax } from '../../src/limits.js';
 import { checkpointText, clearAudioText, playAudioEnds } from '../../src/plivo/messages.js';
 import {
@@ -6,9 +5,13 @@ import {
   type Scratch,
   type StreamCodec,
 } from '../../src/serializer/stream-codec.js';
-import { counter, drop } from '../../src/shard/counters.js';
+import { counter } from '../../src/shard/counters.js';
 import type { Outbox } from '../outbox.js';
+import type { ShardContext } from '../shard-context.js';
+import type { StageProbe } from '../stage-probe.js';
+import type { VoiceMeter } from '../voice/voice-meter.js';
 import { ByteQueue } from './byte-queue.js';
+import type { SessionNotes } from './session-notes.js';
 
 interface Checkpoint {
   /** As the application named it. */
@@ -38,6 +41,9 @@ export class Playout {
   readonly #scratch: Scratch;
   readonly #outbox: Outbox;
   readonly #values: Float64Array;
+  readonly #probe: StageProbe;
+  readonly #meter: VoiceMeter;
+  readonly #notes: SessionNotes;
   readonly #slot: number;
   readonly #generation: number;
   readonly #streamId: string;
@@ -63,20 +69,22 @@ export class Playout {
   frames = 0;
 
   constructor(
+    { scratch, outbox, values, probe, options: { playout: options } }: ShardContext,
     codec: StreamCodec,
-    scratch: Scratch,
-    outbox: Outbox,
-    values: Float64Array,
-    place: { readonly slot: number; readonly generation: number; readonly streamId: string },
-    options: PlayoutConfig,
+    meter: VoiceMeter,
+    owner: { readonly slot: number; readonly generation: number; readonly notes: SessionNotes },
+    streamId: string,
   ) {
     this.#codec = codec;
     this.#scratch = scratch;
     this.#outbox = outbox;
     this.#values = values;
-    this.#slot = place.slot;
-    this.#generation = place.generation;
-    this.#streamId = place.streamId;
+    this.#probe = probe;
+    this.#meter = meter;
+    this.#notes = owner.notes;
+    this.#slot = owner.slot;
+    this.#generation = owner.generation;
+    this.#streamId = streamId;
     this.#leadMs = options.leadMs;
     const whole = Math.floor(playPayloadBytesMax / codec.bytesPerMs / 20) * 20;
     this.#chunkBytes = Math.min(options.chunkMs, whole) * codec.bytesPerMs;
@@ -104,9 +112,10 @@ export class Playout {
   play(samples: Int16Array, rate: number, nowMs: number): boolean {
     const wireMax = ((samples.length / rate) * 1_000 + tailMsMax) * this.#codec.bytesPerMs;
     if (wireMax > this.#queue.room) {
-      this.#values[drop['queue-full']]! += 1;
+      this.#notes.count('queue-full');
       return false;
     }
+    if (this.#probe.active) this.#probe.encoding();
     if (this.#codec.changesRate(rate)) {
       this.#flushTail(nowMs);
       this.#codec.setRate(rate);
@@ -117,12 +126,21 @@ export class Playout {
       const count = Math.min(encodeSamplesMax, samples.length - from);
       const piece = count === samples.length ? samples : samples.subarray(from, from + count);
       target.set(piece, at >> 1);
-      this.#offer(this.#codec.encode(count), nowMs);
+      const bytes = this.#codec.encode(count);
+      this.#measure();
+      this.#offer(bytes, nowMs);
     }
     this.#tailWaits = true;
     this.#dirty = true;
     this.#lastPlayMs = nowMs;
     return true;
+  }
+
+  #measure(): void {
+    const { streamSamples } = this.#codec;
+    if (streamSamples === 0) return;
+    const sum = this.#scratch.level(this.#codec);
+    this.#meter.encoded(sum, this.#scratch.peak, streamSamples);
   }
 
   /** Wire bytes at `scratch.wireAt`: whole chunks leave as long as the lead allows, the rest is queued. */
@@ -133,13 +151,13 @@ export class Playout {
     if (this.#queue.length === 0) {
       this.#startSpurt(nowMs);
       while (bytes - at >= this.#chunkBytes && this.#lead(nowMs) < this.#leadMs) {
-        this.#send(wireAt + at, this.#chunkBytes);
+        this.#send(wireAt + at, this.#chunkBytes, nowMs);
         at += this.#chunkBytes;
       }
     }
     if (at < bytes) this.#queue.push(this.#scratch.kernel.bytes, wireAt + at, bytes - at);
     this.#queued += bytes;
-    if (this.#queue.length >= this.#chunkBytes) this.#release(nowMs);
+    if (this.#queue.length >= this.#chunkBytes) this.#release(nowMs, false);
   }
 
   #startSpurt(nowMs: number): void {
@@ -148,27 +166,31 @@ export class Playout {
     this.#spurtSent = this.#sent;
   }
 
-  /** Sends what is due of the queue. */
-  #release(nowMs: number): void {
+  /** Sends what is due of the queue. `waited`: it was there before. */
+  #release(nowMs: number, waited: boolean): void {
     this.#startSpurt(nowMs);
-    while (this.#queue.length >= this.#chunkBytes && this.#lead(nowMs) < this.#leadMs) {
-      this.#sendQueued(this.#chunkBytes);
+    for (;;) {
+      const leadMs = this.#lead(nowMs);
+      if (this.#queue.length < this.#chunkBytes || leadMs >= this.#leadMs) return;
+      // The caller has heard all that was before it.
+      if (leadMs < 0 && waited) this.#meter.late(1);
+      this.#sendQueued(this.#chunkBytes, nowMs);
     }
   }
 
-  #sendQueued(bytes: number): void {
+  #sendQueued(bytes: number, nowMs: number): void {
     const { wireAt, kernel } = this.#scratch;
     this.#queue.take(kernel.bytes, wireAt, bytes);
-    this.#send(wireAt, bytes);
+    this.#send(wireAt, bytes, nowMs);
   }
 
   /** One `playAudio`, written straight into the ring. */
-  #send(wireAt: number, bytes: number): void {
+  #send(wireAt: number, bytes: number, nowMs: number): void {
     const { kernel } = this.#scratch;
     const chars = Math.ceil(bytes / 3) * 4;
     this.#sent += bytes;
     const at = this.#outbox.beginAudio(this.#headBytes + chars + this.#tailBytes);
-    if (at < 0) return;
+    if (at < 0) return this.#notes.counted('egress-full');
     kernel.copy(this.#headAt, this.#headBytes, at);
     kernel.encodeBase64(wireAt, bytes, at + this.#headBytes);
     kernel.copy(this.#headAt + this.#headBytes, this.#tailBytes, at + this.#headBytes + chars);
@@ -178,12 +200,14 @@ export class Playout {
       this.#headBytes + chars + this.#tailBytes,
     );
     this.frames += 1;
+    // Only now: what it tells goes into the same ring.
+    this.#meter.sent(nowMs, bytes / this.#codec.bytesPerMs);
     if (this.#checkpoints.length > 0) this.#sendCheckpoints();
   }
 
   /** Releases what is due; sends a part of a chunk or the filter's tail before the caller hears a gap. */
   tick(nowMs: number): void {
-    if (this.#queue.length >= this.#chunkBytes) this.#release(nowMs);
+    if (this.#queue.length >= this.#chunkBytes) this.#release(nowMs, true);
     if (this.#clearOwed) this.#sendClear();
     if (this.#checkpoints.length > 0) this.#sendCheckpoints();
     if (!this.#tailWaits && this.#queue.length === 0) return;
@@ -198,7 +222,7 @@ export class Playout {
       this.#offer(this.#codec.flush(), nowMs);
     }
     if (this.#queue.length > 0 && this.#queue.length < this.#chunkBytes) {
-      if (this.#lead(nowMs) < this.#leadMs) this.#sendQueued(this.#queue.length);
+      if (this.#lead(nowMs) < this.#leadMs) this.#sendQueued(this.#queue.length, nowMs);
     }
   }
 
@@ -210,7 +234,10 @@ export class Playout {
     this.#queued = this.#sent;
     this.#codec.clear();
     this.#tailWaits = false;
-    if (this.#dirty) this.#sendClear();
+    if (this.#dirty) {
+      this.#sendClear();
+      this.#meter.clear(nowMs);
+    }
     this.#dirty = false;
     // Plivo is empty: what comes next begins a spurt.
     this.#spurtMs = nowMs - playoutCatchUpMs;
@@ -229,7 +256,7 @@ export class Playout {
   /** Marks the end of what is queued now; answers its name on the wire, or undefined when too many are waiting. */
   checkpoint(name: string, nowMs: number, isLastWord = false): string | undefined {
     if (this.#checkpoints.length >= checkpointsPendingMax && !isLastWord) {
-      this.#values[drop['too-many-checkpoints']]! += 1;
+      this.#notes.count('too-many-checkpoints');
       return undefined;
     }
     this.#flushTail(nowMs);

@@ -1,27 +1,50 @@
-import { type EndReason, endReasons } from '../../src/errors.js';
 import type { Log } from '../../src/log.js';
 import type { StartMessage } from '../../src/plivo/messages.js';
 import { type DropReason, drop } from '../../src/shard/counters.js';
-import type { CallFacts } from '../../src/shard/record.js';
+import {
+  type CallFacts,
+  type EndedBody,
+  type NoteBody,
+  RecordKind,
+} from '../../src/shard/record.js';
+import type { Outbox } from '../outbox.js';
+import type { ShardContext } from '../shard-context.js';
+import type { Stream } from './stream.js';
 
-/** What a session counts and logs: a line at its start, one at its end, one per reason for what was dropped. */
+/** Notes for a call's timeline: what comes after so many is not told. */
+const notesMax = 100;
+
+/**
+ * What a session counts, logs and tells: a line at its start, one per reason for what was dropped, what its timeline
+ * shows, and at its end what came of it.
+ */
 export class SessionNotes {
   readonly #log: Log;
   readonly #values: Float64Array;
+  readonly #outbox: Outbox;
+  readonly #slot: number;
+  readonly #generation: number;
   readonly #route: string;
-  readonly #openedMs: number;
-  readonly #logged = new Set<DropReason>();
+  #told = 0;
+  readonly #drops = new Map<DropReason, number>();
   callId: string | undefined;
   mediaIn = 0;
   /** Audio messages of the application that were passed on as they were. */
   relayed = 0;
   drops = 0;
 
-  constructor(log: Log, values: Float64Array, route: string, openedMs: number) {
+  constructor(
+    { log, values, outbox }: ShardContext,
+    slot: number,
+    generation: number,
+    route: string,
+  ) {
     this.#log = log;
     this.#values = values;
+    this.#outbox = outbox;
+    this.#slot = slot;
+    this.#generation = generation;
     this.#route = route;
-    this.#openedMs = openedMs;
   }
 
   started({ callId, streamId, format, tracks }: StartMessage, { from, to }: CallFacts): void {
@@ -39,18 +62,6 @@ export class SessionNotes {
     );
   }
 
-  ended(reason: EndReason, closeCode: number, framesPlayed: number, nowMs: number): void {
-    const { callId, mediaIn } = this;
-    const mediaOut = framesPlayed + this.relayed;
-    const seconds = (nowMs - this.#openedMs) / 1_000;
-    const { drops } = this;
-    const fault = endReasons[reason];
-    this.#log.info(
-      { callId, reason, fault, closeCode, seconds, mediaIn, mediaOut, drops },
-      'call ended',
-    );
-  }
-
   turned(what: string, why: string): void {
     this.#log.warn({ callId: this.callId, route: this.#route, why }, what);
   }
@@ -63,15 +74,42 @@ export class SessionNotes {
     );
   }
 
-  /** Counts what is put aside; answers false, as whoever asked for it is told. */
+  /** Counts what is put aside and logs it once; answers false, as whoever asked for it is told. */
   drop(reason: DropReason, detail: string): false {
-    this.#values[drop[reason]]! += 1;
-    this.drops += 1;
-    if (!this.#logged.has(reason)) {
-      this.#logged.add(reason);
+    if (!this.#drops.has(reason)) {
       const { callId } = this;
       this.#log.warn({ callId, reason }, `dropped: ${detail} (logged once per call)`);
     }
+    this.count(reason);
     return false;
+  }
+
+  /** Counts what is put aside, where nobody is to read of it. */
+  count(reason: DropReason): void {
+    this.#values[drop[reason]]! += 1;
+    this.counted(reason);
+  }
+
+  /** The same for what is in the counters of the shard already. */
+  counted(reason: DropReason): void {
+    this.drops += 1;
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
+  }
+
+  /** A line for the call's timeline. */
+  readonly tell = (what: string, ms?: number): void => {
+    if (this.#told >= notesMax) return;
+    this.#told += 1;
+    const body: NoteBody = ms === undefined ? { what } : { what, ms };
+    this.#outbox.life(RecordKind.Note, this.#slot, this.#generation, body);
+  };
+
+  /** What came of the call. */
+  ended(stream: Stream | undefined): EndedBody {
+    const { mediaIn } = this;
+    const mediaOut = this.relayed + (stream?.playout.frames ?? 0);
+    const drops = Object.fromEntries(this.#drops);
+    if (stream === undefined) return { mediaIn, mediaOut, drops };
+    return { mediaIn, mediaOut, drops, voice: stream.meter.summary() };
   }
 }

@@ -3,10 +3,11 @@ import type { Handler } from '../../src/handler.js';
 import { lastWordGraceMs, startTimeoutMs } from '../../src/limits.js';
 import type { StartMessage } from '../../src/plivo/messages.js';
 import { SessionState } from '../../src/shard/call-board.js';
-import { counter, drop } from '../../src/shard/counters.js';
+import { counter } from '../../src/shard/counters.js';
 import { type ClosedBody, type OpenBody, RecordKind } from '../../src/shard/record.js';
 import type { RouteSet } from '../routes.js';
 import type { LoadedRoute, ShardContext } from '../shard-context.js';
+import type { VoiceMeter } from '../voice/voice-meter.js';
 import { SessionCall } from './call.js';
 import { Callbacks } from './callbacks.js';
 import { Intake, type IntakeEvents, type Tap } from './intake.js';
@@ -14,6 +15,8 @@ import { PendingTransfer } from './pending-transfer.js';
 import type { Playout } from './playout.js';
 import { SessionNotes } from './session-notes.js';
 import { closeStream, openStream, type Stream } from './stream.js';
+
+const showEveryMs = 250;
 
 /** A shard's state for one stream: reads its messages, runs its handler, owns its codec and playout. */
 export class Session implements IntakeEvents {
@@ -28,6 +31,7 @@ export class Session implements IntakeEvents {
   #stream: Stream | undefined;
   #lastWord: string | undefined;
   #deadlineMs = 0;
+  #showAtMs = 0;
   readonly #transfer = new PendingTransfer();
   readonly #visited = new Set<string>();
   #interrupted: string[] = [];
@@ -49,9 +53,8 @@ export class Session implements IntakeEvents {
     this.#open = open;
     this.#route = routes[open.route] ?? routes[0]!;
     this.#openedMs = context.clock.nowMs();
-    const { log, values, words } = context;
-    this.notes = new SessionNotes(log, values, this.#route.name, this.#openedMs);
-    this.#callbacks = new Callbacks(this.#route.loaded, words, slot, (where, thrown) =>
+    this.notes = new SessionNotes(context, slot, generation, this.#route.name);
+    this.#callbacks = new Callbacks(this.#route.loaded, context.words, slot, (where, thrown) =>
       this.#failed(where, thrown),
     );
     this.#intake = new Intake(context, this.notes, this.#callbacks, this);
@@ -71,9 +74,15 @@ export class Session implements IntakeEvents {
     }
     const { slot, generation } = this;
     const { facts } = this.#open;
+    if (facts.callId !== '' && facts.callId !== start.callId) {
+      this.#close('wrong-call', 'start names another call than the token of the stream URL');
+      return;
+    }
     const call = new SessionCall(this, this.#context, start, message, facts, this.#route);
     try {
-      this.#stream = openStream(this.#context, this, start, call);
+      const { voiceArea } = this.#route;
+      const owner = { slot, generation, openedMs: this.#openedMs, voiceArea, notes: this.notes };
+      this.#stream = openStream(this.#context, owner, start, call);
     } catch (thrown) {
       this.#context.log.error({ callId: start.callId, err: thrown }, 'no room for another call');
       this.#close('shard-overrun', errorText(thrown));
@@ -128,18 +137,25 @@ export class Session implements IntakeEvents {
     this.#state = SessionState.Closed;
     const reason = body.reason as EndReason;
     this.#transfer.settle(reason === 'app-transfer');
-    this.#context.outbox.life(RecordKind.Ended, this.slot, this.generation, {});
     const stream = this.#stream;
+    this.#context.outbox.life(
+      RecordKind.Ended,
+      this.slot,
+      this.generation,
+      this.notes.ended(stream),
+    );
     if (stream === undefined) return;
     this.#callbacks.run('end', (handler) => handler.end?.(stream.call, reason));
     closeStream(stream);
-    this.notes.ended(reason, body.code, stream.playout.frames, this.#context.clock.nowMs());
   }
 
   /** Our own code failed in this call. */
   defect(): void {
     if (this.#stream === undefined) this.#close('gateway-error');
-    else if (this.#state < SessionState.Leaving) this.#hangup('gateway-error', 0);
+    else if (this.#state < SessionState.Leaving) {
+      const end = () => this.#hangup('gateway-error', 0);
+      if (!this.#waitsForTransfer(end)) end();
+    }
   }
 
   /** Called on every fourth tick. */
@@ -151,12 +167,16 @@ export class Session implements IntakeEvents {
     this.#transfer.tick(nowMs);
     if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
       this.#stream?.playout.tick(nowMs);
+      if (nowMs >= this.#showAtMs) this.#stream?.meter.look(nowMs);
     }
     if (this.#state === SessionState.Ending && nowMs >= this.#deadlineMs) this.#leaving();
     this.#show(nowMs);
   }
 
+  /** For people: a few times a second is enough. */
   #show(nowMs: number): void {
+    if (nowMs < this.#showAtMs) return;
+    this.#showAtMs = nowMs + showEveryMs;
     const { mediaIn, relayed, drops } = this.notes;
     const playout = this.#stream?.playout;
     const mediaOut = relayed + (playout?.frames ?? 0);
@@ -180,8 +200,13 @@ export class Session implements IntakeEvents {
   /** What a command of the handler works on, or undefined and counted when the call is ending. */
   speaking(): Playout | undefined {
     if (this.#state === SessionState.Live) return this.#stream?.playout;
-    this.#context.values[drop['after-end']]! += 1;
+    this.notes.count('after-end');
     return undefined;
+  }
+
+  /** The same for messages that are passed on as they are: what measures them. */
+  relaying(): VoiceMeter | undefined {
+    return this.speaking() === undefined ? undefined : this.#stream?.meter;
   }
 
   get isLive(): boolean {
@@ -213,6 +238,7 @@ export class Session implements IntakeEvents {
 
   fail(reason: EndReason, why: string): void {
     if (this.#state !== SessionState.Live) return;
+    if (this.#waitsForTransfer(() => this.fail(reason, why))) return;
     this.notes.turned(`nobody answers this call (${reason}): hanging up`, why);
     this.#hangup(reason, 0);
   }
@@ -241,6 +267,8 @@ export class Session implements IntakeEvents {
     }
     this.#intake.tap = undefined;
     stream.call.data = {};
+    // These were the checkpoints of the one before.
+    this.#interrupted = [];
     stream.call.sampleRate = sampleRate;
     this.#callbacks.become(handler);
     this.#callbacks.run('start', () => handler.start?.(stream.call));
@@ -263,13 +291,7 @@ export class Session implements IntakeEvents {
 
   /** Graceful: the hang-up is asked for now, due when all has surely been heard; the last word makes it due. */
   #finish(reason: EndReason): void {
-    if (this.#transfer.asked !== undefined) {
-      // A call that Plivo takes over must not be hung up: what comes first decides.
-      void this.#transfer.asked.then((ok) => {
-        if (!ok && this.#state === SessionState.Live) this.#finish(reason);
-      });
-      return;
-    }
+    if (this.#waitsForTransfer(() => this.#finish(reason))) return;
     const stream = this.#stream!;
     const nowMs = this.#context.clock.nowMs();
     this.#tellInterrupted();
@@ -281,6 +303,15 @@ export class Session implements IntakeEvents {
     const boundMs = Math.ceil(remainingMs) + lastWordGraceMs;
     this.#deadlineMs = nowMs + boundMs;
     this.#askHangup(reason, boundMs);
+  }
+
+  /** A call that Plivo takes over must not be hung up: what comes first decides. */
+  #waitsForTransfer(otherwise: () => void): boolean {
+    const { asked } = this.#transfer;
+    void asked?.then((ok) => {
+      if (!ok && this.#state === SessionState.Live) otherwise();
+    });
+    return asked !== undefined;
   }
 
   #hangup(reason: EndReason, inMs: number): void {
@@ -312,8 +343,8 @@ export class Session implements IntakeEvents {
     const error =
       thrown instanceof Error ? thrown : new GatewayError('HANDLER_THREW', errorText(thrown));
     this.notes.failed(where, error);
-    if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
-      this.#hangup('handler-error', 0);
-    }
+    const end = () => this.#hangup('handler-error', 0);
+    if (this.#state === SessionState.Ending) end();
+    else if (this.#state === SessionState.Live && !this.#waitsForTransfer(end)) end();
   }
 }

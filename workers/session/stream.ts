@@ -1,8 +1,10 @@
 import type { StartMessage } from '../../src/plivo/messages.js';
 import { StreamCodec } from '../../src/serializer/stream-codec.js';
 import type { ShardContext } from '../shard-context.js';
+import { VoiceMeter } from '../voice/voice-meter.js';
 import type { SessionCall } from './call.js';
 import { Playout } from './playout.js';
+import type { SessionNotes } from './session-notes.js';
 
 /** What a session has from its `start` on. */
 export interface Stream {
@@ -10,6 +12,17 @@ export interface Stream {
   readonly call: SessionCall;
   readonly codec: StreamCodec;
   readonly playout: Playout;
+  readonly meter: VoiceMeter;
+}
+
+/** What a stream has from the session that opens it. */
+export interface StreamOwner {
+  readonly slot: number;
+  readonly generation: number;
+  readonly openedMs: number;
+  /** Which block of the counters is its route's. */
+  readonly voiceArea: number;
+  readonly notes: SessionNotes;
 }
 
 /**
@@ -17,17 +30,21 @@ export interface Stream {
  * @throws GatewayError KERNEL_FULL
  */
 export function openStream(
-  { scratch, outbox, values, options }: ShardContext,
-  place: { readonly slot: number; readonly generation: number },
+  context: ShardContext,
+  owner: StreamOwner,
   start: StartMessage,
   call: SessionCall,
 ): Stream {
-  const codec = new StreamCodec(scratch, start.format, call.sampleRate);
-  const { slot, generation } = place;
+  const { clock } = context;
+  const { openedMs, voiceArea, notes } = owner;
+  const isOneWay = start.tracks.includes('outbound');
+  const { sampleRate } = start.format;
+  const block = context.voiceBlock(voiceArea);
+  const meter = new VoiceMeter(block, openedMs, clock.nowMs(), sampleRate, isOneWay, notes.tell);
+  const codec = new StreamCodec(context.scratch, start.format, call.sampleRate);
   try {
-    const at = { slot, generation, streamId: start.streamId };
-    const playout = new Playout(codec, scratch, outbox, values, at, options.playout);
-    return { start, call, codec, playout };
+    const playout = new Playout(context, codec, meter, owner, start.streamId);
+    return { start, call, codec, playout, meter };
   } catch (thrown) {
     codec.close();
     throw thrown;

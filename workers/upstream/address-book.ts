@@ -48,7 +48,7 @@ export class AddressBook implements Addresses {
     const groups = [left.filter((one) => !isOut(one)), left.filter(isOut)];
     for (const group of groups) {
       for (const address of this.#ranked(group, caller, nowMs)) {
-        if (this.#board.take(address.index, this.#shard, this.#upstream.callsMax)) return address;
+        if (this.#board.take(address, this.#shard, this.#upstream.callsMax)) return address;
       }
     }
     return undefined;
@@ -123,7 +123,7 @@ export class LoneAddress implements Addresses {
   readonly #place: AddressPlace;
 
   constructor(url: string) {
-    this.#place = { url, weight: 1, index: -1 };
+    this.#place = { url, weight: 1, index: -1, generation: 0 };
   }
 
   take(_caller: string, tried: ReadonlySet<number>): AddressPlace | undefined {

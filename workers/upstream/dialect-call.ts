@@ -1,8 +1,7 @@
 import type { UpstreamConfig } from '../../src/config/types.js';
 import type { EndReason } from '../../src/handler.js';
-import { upstreamAheadMsMax } from '../../src/limits.js';
 import type { SessionCall } from '../session/call.js';
-import type { Dialect, Outgoing, Play } from './dialect.js';
+import type { Dialect, Outgoing, Voice } from './dialect.js';
 import { PcmDialect } from './pcm.js';
 import { PipecatDialect } from './pipecat.js';
 import { UpstreamCall, type UpstreamParts, type UpstreamRoute } from './upstream-call.js';
@@ -13,16 +12,22 @@ export class DialectCall extends UpstreamCall {
 
   constructor(call: SessionCall, parts: UpstreamParts, route: UpstreamRoute) {
     super(call, parts, route);
-    this.#dialect = dialectOf(parts.upstream, (samples, rate) => {
-      this.speaks();
-      call.play(samples, rate);
+    this.#dialect = dialectOf(parts.upstream, {
+      play: (samples, rate) => {
+        this.speaks();
+        call.play(samples, rate);
+      },
+      end: () => {
+        this.stopsWaiting();
+        call.end();
+      },
     });
   }
 
   // ---- from the caller -----------------------------------------------------------------------------------------
 
   audio(samples: Int16Array): void {
-    this.look(this.call.queuedMs, upstreamAheadMsMax);
+    this.look(this.call.queuedMs, this.route.aheadMsMax);
     this.leg.audio(this.#dialect.audio(samples), true);
   }
 
@@ -51,17 +56,18 @@ export class DialectCall extends UpstreamCall {
   override message(data: Buffer, isBinary: boolean): void {
     const wrong = this.#dialect.take(this.call, data, isBinary);
     if (wrong !== undefined) this.bad(wrong);
-    else if (this.call.queuedMs > upstreamAheadMsMax) this.leg.pause();
+    else if (this.call.queuedMs > this.route.aheadMsMax) this.leg.pause();
   }
 
   override ended(): void {
+    this.stopsWaiting();
     if (this.route.autoHangUp) this.call.end();
     else this.call.leave();
   }
 }
 
-function dialectOf({ protocol, sampleRate }: UpstreamConfig, play: Play): Dialect {
+function dialectOf({ protocol, sampleRate }: UpstreamConfig, voice: Voice): Dialect {
   return protocol === 'pipecat'
-    ? new PipecatDialect(sampleRate, play)
-    : new PcmDialect(sampleRate, play);
+    ? new PipecatDialect(sampleRate, voice)
+    : new PcmDialect(sampleRate, voice);
 }

@@ -4,8 +4,13 @@ import type { SessionCall } from '../session/call.js';
 /** What goes to an application: text or bytes, one WebSocket message each. */
 export type Outgoing = string | Buffer;
 
-/** What the application says, to the caller. */
-export type Play = (samples: Int16Array, rate: number) => void;
+/** The application's voice. */
+export interface Voice {
+  /** What it says, to the caller. */
+  play(samples: Int16Array, rate: number): void;
+  /** It has said all: the call ends when that was heard. */
+  end(): void;
+}
 
 /** How an application is spoken to, one for each call. */
 export interface Dialect {

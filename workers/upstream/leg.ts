@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { RawData, WebSocket } from 'ws';
-import type { UpstreamConfig } from '../../src/config/types.js';
 import { errorText } from '../../src/errors.js';
 import {
   upstreamBlockedMs,
   upstreamBriefMs,
+  upstreamCloseMs,
   upstreamMessageBytesMax,
   upstreamPayloadBytesMax,
   upstreamProvenMs,
@@ -14,41 +14,13 @@ import {
 } from '../../src/limits.js';
 import type { AddressPlace } from '../../src/shard/routing.js';
 import type { UpstreamEvent } from '../../src/shard/upstream-board.js';
-import { type Addresses, lookupOf } from './address-book.js';
+import { lookupOf } from './address-book.js';
 import type { Outgoing } from './dialect.js';
+import type { LegEvents, LegOptions } from './leg-parts.js';
 import { LegQueue } from './leg-queue.js';
 import { Pulse } from './pulse.js';
 
-/** What a call's leg tells. `ended` or `failed` comes once, as the last. */
-export interface LegEvents {
-  /** The application at this address took the call, after so long. */
-  reached(address: AddressPlace, ms: number): void;
-  /** The application is there, for the first time or again: what it hears first. */
-  greeting(isResumed: boolean): readonly Outgoing[];
-  message(data: Buffer, isBinary: boolean): void;
-  /** Something for the application was put aside. */
-  dropped(): void;
-  /** A message too large to be looked at. */
-  overlong(bytes: number): void;
-  /** The application closed as it does when the call is to end. */
-  ended(): void;
-  /** No address took the call in time, or the connection broke and did not come back. */
-  failed(reason: 'upstream-failed' | 'upstream-lost', detail: string): void;
-}
-
-export interface LegOptions {
-  readonly upstream: UpstreamConfig;
-  readonly book: Addresses;
-  readonly open: typeof WebSocket;
-  readonly ca: Buffer | undefined;
-  /** Of the calling number: some balancing goes by it. */
-  readonly caller: string;
-  readonly reconnects: boolean;
-  /** The URL with the call's facts in it. */
-  urlOf(address: AddressPlace, isResumed: boolean): string;
-}
-
-const goneCodes = { onPurpose: 1000, busy: 1013 } as const;
+const goneCodes = { onPurpose: 1000, withoutCode: 1005, busy: 1013 } as const;
 
 /**
  * The upstream leg of one call: a WebSocket to one of the upstream's addresses. Where one does not take the call, the
@@ -64,7 +36,7 @@ export class UpstreamLeg {
   /** Since when an application is sought. */
   #soughtMs = 0;
   #untilMs = 0;
-  /** Of the next attempt, or of the first audio. */
+  /** Of the next attempt, of this one, or of the first audio. */
   #timer: NodeJS.Timeout | undefined = undefined;
   #openedMs = 0;
   #isOpen = false;
@@ -72,6 +44,7 @@ export class UpstreamLeg {
   #isProven = false;
   #isTrusted = false;
   #isResumed = false;
+  #hasSpoken = false;
   /** In a row, none of which held for long. */
   #reconnects = 0;
   #isOver = false;
@@ -96,6 +69,7 @@ export class UpstreamLeg {
   }
 
   #next(): void {
+    if (!this.#events.isLive()) return this.#over(() => {});
     const { book, caller, upstream } = this.#options;
     const leftMs = this.#untilMs - performance.now();
     const address = leftMs <= 0 ? undefined : book.take(caller, this.#tried);
@@ -126,7 +100,6 @@ export class UpstreamLeg {
       socket = new Socket(urlOf(address, this.#isResumed), {
         headers: { ...upstream.headers, traceparent: this.#traceparent() },
         perMessageDeflate: false,
-        handshakeTimeout: withinMs,
         maxPayload: upstreamPayloadBytesMax,
         skipUTF8Validation: true,
         ...(ca && { ca }),
@@ -137,9 +110,16 @@ export class UpstreamLeg {
       return;
     }
     this.#socket = socket;
+    // The library's own bound starts again with every byte that comes.
+    this.#timer = setTimeout(
+      () => this.#unreached('timeout', `no connection within ${withinMs} ms`),
+      withinMs,
+    );
     let trouble = '';
-    socket.on('open', () => this.#opened(socket));
-    socket.on('message', (data, isBinary) => this.#heard(socket, data, isBinary));
+    socket.on('open', () => this.#guarded(() => this.#opened(socket)));
+    socket.on('message', (data, isBinary) =>
+      this.#guarded(() => this.#heard(socket, data, isBinary)),
+    );
     socket.on('pong', () => this.#pulse.beat());
     socket.on('error', (error) => {
       trouble = errorText(error);
@@ -150,6 +130,15 @@ export class UpstreamLeg {
     });
   }
 
+  /** A throw inside the library's callback would leave its receiver deaf. */
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (thrown) {
+      this.#events.defect(thrown);
+    }
+  }
+
   /** W3C trace context: one trace per call, one span per connection. */
   #traceparent(): string {
     return `00-${this.#traceId}-${randomBytes(8).toString('hex')}-01`;
@@ -157,6 +146,7 @@ export class UpstreamLeg {
 
   #opened(socket: WebSocket): void {
     if (socket !== this.#socket) return;
+    clearTimeout(this.#timer);
     this.#isOpen = true;
     this.#openedMs = performance.now();
     this.#pulse = new Pulse(this.#openedMs);
@@ -170,7 +160,7 @@ export class UpstreamLeg {
   /** An application that says nothing for too long has not taken the call. */
   #expectAudio(): void {
     const { readyMs, connectMs } = this.#options.upstream;
-    if (readyMs === 0) return;
+    if (readyMs === 0 || this.#hasSpoken) return;
     this.#timer = setTimeout(() => {
       this.#untilMs = performance.now() + connectMs;
       this.#unreached('silent', `no audio within ${readyMs / 1_000} s`);
@@ -179,6 +169,7 @@ export class UpstreamLeg {
 
   /** The application has said something to the caller. */
   spoke(): void {
+    this.#hasSpoken = true;
     clearTimeout(this.#timer);
   }
 
@@ -203,11 +194,12 @@ export class UpstreamLeg {
     const isEarly = !this.#isProven && performance.now() - this.#openedMs < upstreamProvenMs;
     if (!wasOpen)
       return this.#unreached(/timed? ?out/i.test(detail) ? 'timeout' : 'refused', detail);
-    if (code === goneCodes.onPurpose) {
+    if (code === goneCodes.onPurpose || code === goneCodes.withoutCode) {
       this.#trust();
       return this.#over(() => this.#events.ended());
     }
-    if (isEarly) return this.#unreached(code === goneCodes.busy ? 'busy' : 'early-close', detail);
+    if (code === goneCodes.busy && !this.#isProven) return this.#unreached('busy', detail);
+    if (isEarly) return this.#unreached('early-close', detail);
     this.#lost(detail);
   }
 
@@ -264,6 +256,7 @@ export class UpstreamLeg {
 
   #count(event: UpstreamEvent): void {
     if (this.#address !== undefined) this.#options.book.count(this.#address, event);
+    this.#events.counted(event);
   }
 
   /**
@@ -301,6 +294,8 @@ export class UpstreamLeg {
 
   #isBlocked(socket: WebSocket, nowMs: number): boolean {
     if (!this.#isTrusted && nowMs - this.#openedMs > upstreamBriefMs) this.#trust();
+    // While we do not read, its pongs are not read either.
+    if (socket.isPaused) return false;
     return this.#pulse.isLate(socket, nowMs);
   }
 
@@ -310,7 +305,9 @@ export class UpstreamLeg {
   }
 
   resume(): void {
-    if (this.#socket?.isPaused) this.#socket.resume();
+    if (!this.#socket?.isPaused) return;
+    this.#pulse = new Pulse(performance.now());
+    this.#socket.resume();
   }
 
   get isPaused(): boolean {
@@ -338,7 +335,10 @@ export class UpstreamLeg {
     if (socket === undefined || how === 'cut') return dialled?.terminate();
     this.#queue.empty(socket);
     if (goodbye !== undefined) write(socket, goodbye);
+    // Its own close would not be read.
+    socket.resume();
     socket.close(goneCodes.onPurpose);
+    setTimeout(() => socket.terminate(), upstreamCloseMs).unref();
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Call } from '../../src/handler.js';
 import { runCommand } from './commands.js';
-import { type Dialect, factsOf, type Outgoing, type Play, samplesOf } from './dialect.js';
+import { type Dialect, factsOf, type Outgoing, samplesOf, type Voice } from './dialect.js';
 
 /**
  * The simplest thing to write in any language: binary messages are PCM16, little-endian, mono, at the upstream's rate;
@@ -8,12 +8,12 @@ import { type Dialect, factsOf, type Outgoing, type Play, samplesOf } from './di
  */
 export class PcmDialect implements Dialect {
   readonly #sampleRate: number;
-  readonly #play: Play;
+  readonly #voice: Voice;
   #message = Buffer.alloc(0);
 
-  constructor(sampleRate: number, play: Play) {
+  constructor(sampleRate: number, voice: Voice) {
     this.#sampleRate = sampleRate;
-    this.#play = play;
+    this.#voice = voice;
   }
 
   greeting(call: Call, isResumed: boolean): readonly Outgoing[] {
@@ -42,11 +42,11 @@ export class PcmDialect implements Dialect {
   }
 
   take(call: Call, data: Buffer, isBinary: boolean): string | undefined {
-    if (!isBinary) return runCommand(call, data.toString('utf8'));
+    if (!isBinary) return runCommand(call, data.toString('utf8'), this.#voice);
     if (data.length === 0 || data.length % 2 === 1) {
       return `a binary message of ${data.length} bytes, which is no PCM16`;
     }
-    this.#play(samplesOf(data), this.#sampleRate);
+    this.#voice.play(samplesOf(data), this.#sampleRate);
     return undefined;
   }
 }

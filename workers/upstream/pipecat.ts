@@ -1,7 +1,7 @@
 import type { Call } from '../../src/handler.js';
 import { audioRates, isAudioRate } from '../../src/limits.js';
 import { runCommand } from './commands.js';
-import { type Dialect, factsOf, type Outgoing, type Play, samplesOf } from './dialect.js';
+import { type Dialect, factsOf, type Outgoing, samplesOf, type Voice } from './dialect.js';
 import { audioFrame, messageFrame, type PipecatFrame, readFrame } from './protobuf.js';
 
 const wavHeaderBytes = 44;
@@ -16,14 +16,14 @@ const rtviVersion = '1.0.0';
  */
 export class PipecatDialect implements Dialect {
   readonly #sampleRate: number;
-  readonly #say: Play;
+  readonly #voice: Voice;
   #message = audioFrame(0, 0);
   #pcmBytes = -1;
   #messages = 0;
 
-  constructor(sampleRate: number, play: Play) {
+  constructor(sampleRate: number, voice: Voice) {
     this.#sampleRate = sampleRate;
-    this.#say = play;
+    this.#voice = voice;
   }
 
   /** `client-ready` starts the bots that wait for it; the others take no notice. */
@@ -87,13 +87,13 @@ export class PipecatDialect implements Dialect {
     if (pcm.length % (2 * numChannels) !== 0) return `audio of ${pcm.length} bytes, half a frame`;
     if (pcm.length === 0) return undefined;
     const samples = samplesOf(pcm);
-    this.#say(numChannels === 1 ? samples : mixed(samples), sampleRate);
+    this.#voice.play(numChannels === 1 ? samples : mixed(samples), sampleRate);
     return undefined;
   }
 
   /** RTVI is for what a person at a screen would see; what else comes may be a command. */
   #told(call: Call, data: string): string | undefined {
-    return data.includes('"rtvi-ai"') ? undefined : runCommand(call, data);
+    return data.includes('"rtvi-ai"') ? undefined : runCommand(call, data, this.#voice);
   }
 
   #rtvi(type: string, data: object): Buffer {

@@ -1,5 +1,6 @@
 import type { EndReason } from '../../src/handler.js';
 import { messageBytesMax, relayAheadMsMax } from '../../src/limits.js';
+import { clearAudioText } from '../../src/plivo/messages.js';
 import type { SessionCall } from '../session/call.js';
 import type { Outgoing } from './dialect.js';
 import { UpstreamCall, type UpstreamParts, type UpstreamRoute } from './upstream-call.js';
@@ -41,20 +42,29 @@ export class RelayCall extends UpstreamCall {
 
   override message(data: Buffer): void {
     if (data.length > messageBytesMax) return this.overlong(data.length);
-    const isAudio = data.includes(audioMark);
-    if (isAudio) {
+    if (data.includes(audioMark)) {
       this.speaks();
-      this.#ahead(data.length);
-    } else if (data.includes(clearMark)) this.#heardAtMs = 0;
-    this.call.relay(data, isAudio);
+      const ms = Math.max(0, ((data.length - envelopeBytes) * base64Ratio) / this.#bytesPerMs);
+      this.#ahead(ms);
+      return this.call.relay(data, ms);
+    }
+    if (!data.includes(clearMark)) return this.call.relay(data);
+    this.#heardAtMs = 0;
+    this.call.relayClear(data);
   }
 
   /** An application may send faster than it is heard, but not for ever: Plivo's queue is bounded. */
-  #ahead(bytes: number): void {
-    const ms = ((bytes - envelopeBytes) * base64Ratio) / this.#bytesPerMs;
+  #ahead(ms: number): void {
     const nowMs = performance.now();
     this.#heardAtMs = Math.max(this.#heardAtMs, nowMs) + ms;
     if (this.#heardAtMs - nowMs > relayAheadMsMax) this.leg.pause();
+  }
+
+  /** What it has sent lies at Plivo already. */
+  protected override silence(): void {
+    super.silence();
+    if (this.#heardAtMs <= performance.now()) return;
+    this.call.relayClear(Buffer.from(clearAudioText(this.call.streamId)));
   }
 
   /** Such an application hangs up by itself, or lets the call go on: its close goes on to Plivo. */

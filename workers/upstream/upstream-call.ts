@@ -1,11 +1,14 @@
 import type { Wav } from '../../src/codec/wav.js';
 import type { UpstreamConfig } from '../../src/config/types.js';
+import { errorText } from '../../src/errors.js';
 import type { EndReason } from '../../src/handler.js';
 import { upstreamBadMessagesMax } from '../../src/limits.js';
-import type { AddressPlace } from '../../src/shard/routing.js';
+import { type AddressPlace, shownUrl } from '../../src/shard/routing.js';
+import type { UpstreamEvent } from '../../src/shard/upstream-board.js';
 import type { SessionCall } from '../session/call.js';
 import type { Outgoing } from './dialect.js';
-import { type LegEvents, type LegOptions, UpstreamLeg } from './leg.js';
+import { UpstreamLeg } from './leg.js';
+import type { LegEvents, LegOptions } from './leg-parts.js';
 import { filledUrl } from './url.js';
 
 /** What a route says of its upstream. */
@@ -16,6 +19,8 @@ export interface UpstreamRoute {
   readonly autoHangUp: boolean;
   /** What the caller hears, again and again, until the application speaks. */
   readonly meanwhile: Wav | undefined;
+  /** Audio that an application may queue in one call before it is not read. */
+  readonly aheadMsMax: number;
 }
 
 export type UpstreamParts = Pick<LegOptions, 'upstream' | 'book' | 'open' | 'ca'>;
@@ -65,6 +70,11 @@ export abstract class UpstreamCall implements LegEvents {
     if (!this.#hasSpoken && this.call.queuedMs < meanwhileLowMs) this.#playMeanwhile();
   }
 
+  /** The application has no more to say: nobody waits for it any longer. */
+  protected stopsWaiting(): void {
+    if (this.route.meanwhile !== undefined && !this.#hasSpoken) this.call.clear();
+  }
+
   #playMeanwhile(): void {
     const { meanwhile } = this.route;
     if (meanwhile !== undefined) this.call.play(meanwhile.samples, meanwhile.rateHz);
@@ -81,7 +91,12 @@ export abstract class UpstreamCall implements LegEvents {
 
   reached({ url }: AddressPlace, ms: number): void {
     this.#reachedMs = performance.now();
-    this.#report('reached', ms, url);
+    this.#report('reached', ms, shownUrl(url));
+  }
+
+  counted(event: UpstreamEvent): void {
+    // That it was reached is reported with more of it.
+    if (event !== 'connected' && event !== 'resumed') this.call.note(`upstream-${event}`);
   }
 
   #report(what: 'reached' | 'spoke', ms: number, url?: string): void {
@@ -98,6 +113,19 @@ export abstract class UpstreamCall implements LegEvents {
     if (this.#badMessages > upstreamBadMessagesMax) this.leg.giveUp(`it sent ${detail}`);
   }
 
+  isLive(): boolean {
+    return this.call.isLive;
+  }
+
+  defect(thrown: unknown): void {
+    this.call.fail('gateway-error', errorText(thrown));
+  }
+
+  /** What is still queued of an application that is gone is not for the caller to sit through. */
+  protected silence(): void {
+    this.call.clear();
+  }
+
   dropped(): void {
     this.call.drop('upstream-slow', 'as the upstream does not read, or is not there');
   }
@@ -105,8 +133,8 @@ export abstract class UpstreamCall implements LegEvents {
   failed(reason: 'upstream-failed' | 'upstream-lost', detail: string): void {
     const { fallback, onUpstreamLost } = this.route;
     const mayFallBack = reason === 'upstream-failed' || onUpstreamLost !== 'hangup';
-    if (this.route.meanwhile !== undefined && !this.#hasSpoken) this.call.clear();
-    if (fallback !== undefined && mayFallBack) this.call.handOver(fallback, `${reason}: ${detail}`);
-    else this.call.fail(reason, detail);
+    if (fallback === undefined || !mayFallBack) return this.call.fail(reason, detail);
+    this.silence();
+    this.call.handOver(fallback, `${reason}: ${detail}`);
   }
 }

@@ -2,6 +2,7 @@
 // nothing between calls but what lies in the states they are given. All numbers are little-endian.
 
 export { decodeBase64, encodeBase64 } from './base64';
+export { level } from './level';
 export { decodeMulaw, encodeMulaw } from './mulaw';
 export { decodeBase64Mulaw, encodeMulawBase64 } from './mulaw-base64';
 export { flush, resample, reset } from './resample';

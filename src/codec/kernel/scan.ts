@@ -6,6 +6,7 @@
 //    0 i32 payloadAt      of the base64 text, without its quotes
 //    4 i32 payloadBytes
 //    8 i32 inbound        0 for Plivo's own track (`outbound`)
+//   12 i32 chunk          number of the packet, or -1: not told, or no number below 2^31
 //
 // As strict as JSON, and more: what it takes, JSON.parse takes and finds the same in. Anything that
 // might be read in two ways is not taken (an escape in a name, a nested value, a doubled member,
@@ -15,6 +16,7 @@
 const resultPayloadAt = 0;
 const resultPayloadBytes = 4;
 const resultInbound = 8;
+const resultChunk = 12;
 
 const notSure: usize = 0;
 
@@ -29,6 +31,7 @@ const closingBrace: u8 = 0x7d;
 const sevenBytes: u64 = 0x00ffffffffffffff;
 const quotedEvent: u64 = 0x22746e65766522;
 const quotedMedia: u64 = 0x22616964656d22;
+const quotedChunk: u64 = 0x226b6e75686322;
 const quotedTrack: u64 = 0x226b6361727422;
 const quotedPayload: u64 = 0x64616f6c79617022; // and its closing quote behind it
 const quotedInbound: u64 = 0x646e756f626e6922;
@@ -159,6 +162,23 @@ function skip(at: usize, end: usize): usize {
   return at;
 }
 
+/** The value of `chunk`, a number or its text, which lies between the two places. */
+function chunkOf(at: usize, end: usize): i32 {
+  if (load<u8>(at) == quote) {
+    at += 1;
+    end -= 1;
+  }
+  if (at == end || end - at > 10) return -1;
+  let value: i64 = 0;
+  while (at < end) {
+    const digit = <u32>load<u8>(at) - 0x30;
+    if (digit > 9) return -1;
+    value = value * 10 + digit;
+    at += 1;
+  }
+  return value <= <i64>i32.MAX_VALUE ? <i32>value : -1;
+}
+
 /** The eight bytes at a name, in which a name of five letters lies with both its quotes; 0 too near the end. */
 // @ts-ignore: decorator
 @inline
@@ -217,6 +237,11 @@ function media(at: usize, end: usize, result: usize): usize {
       if (hasTrack) return notSure;
       hasTrack = true;
       at = trackValue(colonBehind(next + 7, end), end, result);
+    } else if ((word & sevenBytes) == quotedChunk) {
+      const value = colonBehind(next + 7, end);
+      if (value == notSure) return notSure;
+      at = skip(value, end);
+      if (at != notSure) store<i32>(result, chunkOf(value, at), resultChunk);
     } else {
       at = skipMember(next, end);
     }
@@ -236,6 +261,7 @@ export function scanMedia(source: usize, bytes: i32, result: usize): i32 {
   const end = source + bytes;
   store<i32>(result, 0, resultPayloadAt);
   store<i32>(result, 1, resultInbound);
+  store<i32>(result, -1, resultChunk);
   let isMedia = false;
   let hasMedia = false;
   let at = space(source, end);

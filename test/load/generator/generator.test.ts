@@ -8,6 +8,7 @@ import type {
   DistributionName,
   GeneratorInterval,
   GeneratorNotice,
+  GeneratorOptions,
 } from '../../../load/generator/messages.js';
 import type { ScenarioName } from '../../../load/generator/scenarios.js';
 import { prepareSpeech, streamFormats } from '../../../load/stream-format.js';
@@ -36,7 +37,10 @@ class Bench {
 
   private constructor(stub: StubGateway) {
     this.stub = stub;
-    const options = { format: 'mulaw8', payloads, insecure: false, isEcho: true, seed: 1 } as const;
+    const options: GeneratorOptions = {
+      ...{ format: 'mulaw8', payloads, insecure: false, isEcho: true, seed: 1 },
+      authToken: undefined,
+    };
     this.generator = new Generator(options, (notice) => this.#take(notice));
     closers.push(() => this.generator.take({ type: 'stop' }));
   }

@@ -2,18 +2,24 @@ import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { ScenarioName } from '../../../load/generator/scenarios.js';
 import type { LoadOptions } from '../../../load/run/options.js';
 import { exitCodeOf, type LoadReport } from '../../../load/run/report.js';
 import { parseThreshold } from '../../../load/run/thresholds.js';
 import { verifyV3 } from '../../../src/plivo/signature.js';
-import { echo, playAudio, type StubBehaviour, startStub } from '../stub-gateway.js';
+import {
+  echo,
+  isSignedUpgrade,
+  playAudio,
+  type StubBehaviour,
+  startStub,
+} from '../stub-gateway.js';
 
 // The generator's threads are built files.
 const built = fileURLToPath(new URL('../../../dist/load/run/run.js', import.meta.url));
 const closers: (() => unknown)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
@@ -35,6 +41,7 @@ function optionsFor(url: string, more: Partial<LoadOptions> = {}): LoadOptions {
     accountId: 'MATEST',
     extraHeaders: '',
     insecure: false,
+    authToken: undefined,
     isEcho: true,
     threads: 2,
     seed: 1,
@@ -243,7 +250,7 @@ describe.skipIf(!existsSync(built))('a load run', () => {
     expect(stage?.distributions.response.count).toBeGreaterThan(0);
   });
 
-  describe('against a server that is none', () => {
+  describe.concurrent('against a server that is none', () => {
     const hold = { kind: 'hold', calls: 3, holdMs: 500 } as const;
     it.each([
       ['is not there', async () => 'ws://127.0.0.1:9/stream', /^connect failed: refused$/],
@@ -303,7 +310,8 @@ describe.skipIf(!existsSync(built))('a load run', () => {
   it('begins calls with a signed answer webhook, and tells of stream and hang-up', async () => {
     const token = 'token-of-the-test';
     const told: { path: string; fields: URLSearchParams; isSigned: boolean }[] = [];
-    const streamUrl = await stub(echo());
+    const gateway = await startStub(echo());
+    closers.push(() => gateway.close());
     const server = createServer((request, response) => {
       void bodyOf(request).then((body) => {
         const fields = new URLSearchParams(body);
@@ -316,7 +324,7 @@ describe.skipIf(!existsSync(built))('a load run', () => {
         response.setHeader('content-type', 'application/xml');
         response.end(
           `<Response><Stream bidirectional="true" contentType="audio/x-mulaw;rate=8000" ` +
-            `extraHeaders="a=b" statusCallbackUrl="${base}/status">${streamUrl}</Stream></Response>`,
+            `extraHeaders="a=b" statusCallbackUrl="${base}/status">${gateway.url}</Stream></Response>`,
         );
       });
     });
@@ -329,8 +337,8 @@ describe.skipIf(!existsSync(built))('a load run', () => {
           kind: 'answer',
           answerUrl: `${base}/answer?run=7`,
           hangupUrl: `${base}/hangup`,
-          authToken: token,
         },
+        authToken: token,
         profile: { kind: 'hold', calls: 2, holdMs: 500 },
       }),
     );
@@ -345,6 +353,9 @@ describe.skipIf(!existsSync(built))('a load run', () => {
     expect(events('/hangup')).toEqual(['Hangup', 'Hangup']);
     const calls = new Set(told.map(({ fields }) => fields.get('CallUUID')));
     expect(calls.size).toBe(2);
+    expect(gateway.streams.map((stream) => isSignedUpgrade(gateway, stream, token))).toEqual([
+      ...[true, true],
+    ]);
   });
 });
 

@@ -1,0 +1,86 @@
+/** What a histogram is made of; the bounds and all values in its own unit. */
+export interface HistogramShape {
+  /** Upper bounds, rising; one more bucket takes the rest. */
+  readonly bounds: readonly number[];
+  /** So many of its unit make one base unit of the metric: 1,000 where values are milliseconds. */
+  readonly scale: number;
+}
+
+/** Where a histogram lies in a block of float64: its buckets, not cumulative, then the sum of all values. */
+export interface Histogram extends HistogramShape {
+  readonly first: number;
+}
+
+export function histogramSlots({ bounds }: HistogramShape): number {
+  return bounds.length + 2;
+}
+
+/** Records one value, or several that are alike; nothing is allocated. */
+export function observe(
+  values: Float64Array,
+  { first, bounds }: Histogram,
+  value: number,
+  count = 1,
+): void {
+  const { length } = bounds;
+  let bucket = 0;
+  while (bucket < length && value > bounds[bucket]!) bucket += 1;
+  values[first + bucket]! += count;
+  values[first + length + 1]! += value * count;
+}
+
+export interface HistogramView {
+  /** Upper bounds in base units. */
+  readonly bounds: readonly number[];
+  /** Counts per bucket, not cumulative; the last one is above all bounds. */
+  readonly buckets: readonly number[];
+  /** In base units. */
+  readonly sum: number;
+}
+
+export function readHistogram(
+  values: Float64Array,
+  { first, bounds, scale }: Histogram,
+): HistogramView {
+  const end = first + bounds.length + 1;
+  return {
+    bounds: bounds.map((bound) => bound / scale),
+    buckets: Array.from(values.subarray(first, end)),
+    sum: values[end]! / scale,
+  };
+}
+
+/** Gives out the slots of a block, one thing after another. */
+export class BlockPlan {
+  #next: number;
+
+  constructor(first = 0) {
+    this.#next = first;
+  }
+
+  /** The first slot that is free. */
+  get end(): number {
+    return this.#next;
+  }
+
+  counters<Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> {
+    const entries = names.map((name) => [name, this.#take(1)]);
+    return Object.freeze(Object.fromEntries(entries));
+  }
+
+  histograms<Name extends string>(
+    shapes: Readonly<Record<Name, HistogramShape>>,
+  ): Readonly<Record<Name, Histogram>> {
+    const entries = Object.entries<HistogramShape>(shapes).map(([name, shape]) => {
+      const bounds = Object.freeze([...shape.bounds]);
+      return [name, Object.freeze({ first: this.#take(histogramSlots(shape)), ...shape, bounds })];
+    });
+    return Object.freeze(Object.fromEntries(entries));
+  }
+
+  #take(slots: number): number {
+    const first = this.#next;
+    this.#next += slots;
+    return first;
+  }
+}
