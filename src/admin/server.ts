@@ -75,7 +75,7 @@ export interface AdminSource {
   metrics(request: IncomingHttpHeaders): Promise<{
     readonly type: string;
     readonly encoding: string | undefined;
-    readonly body: string | Buffer;
+    readonly body: Buffer;
   }>;
   readiness(): Readiness;
   calls(): readonly CallView[];

@@ -1,12 +1,19 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { type Metric, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import {
+  contentTypes,
+  type MetricFamily,
+  metricsText,
+  type ReadFamily,
+  type TextForm,
+} from './text-format.js';
 
 /** What a scrape is answered with. */
 export interface MetricsPage {
   readonly type: string;
   readonly encoding: 'gzip' | undefined;
-  readonly body: string | Buffer;
+  readonly body: Buffer;
 }
 
 /** What an HTTP request says that it takes. */
@@ -16,7 +23,7 @@ export interface Accepted {
 }
 
 interface Rendered {
-  readonly text: string;
+  readonly plain: Buffer;
   zipped: Promise<Buffer> | undefined;
 }
 
@@ -27,66 +34,52 @@ const zip = promisify(gzip);
  * at once, the front makes one page of each form in one turn of its event loop, and serves its calls in between.
  */
 export class Exposition {
-  readonly #text: Registry;
-  readonly #openMetrics: Registry;
-  readonly #asked = new Map<Registry, Promise<Rendered>>();
+  readonly #registry: Registry;
+  readonly #asked = new Map<TextForm, Promise<Rendered>>();
 
-  /** @param registry with all metrics that there will be */
   constructor(registry: Registry) {
-    this.#text = registry;
-    this.#openMetrics = openMetricsOf(registry);
+    this.#registry = registry;
   }
 
   async page(request: Accepted): Promise<MetricsPage> {
-    const registry = prefersOpenMetrics(request.accept) ? this.#openMetrics : this.#text;
-    const page = await this.#rendered(registry);
-    const type = registry.contentType;
+    const form = prefersOpenMetrics(request.accept) ? 'openmetrics' : 'prometheus';
+    const page = await this.#rendered(form);
+    const type = contentTypes[form];
     if (!takesGzip(request['accept-encoding'])) {
-      return { type, encoding: undefined, body: page.text };
+      return { type, encoding: undefined, body: page.plain };
     }
-    page.zipped ??= zip(page.text);
+    page.zipped ??= zip(page.plain);
     return { type, encoding: 'gzip', body: await page.zipped };
   }
 
-  #rendered(registry: Registry): Promise<Rendered> {
-    const known = this.#asked.get(registry);
+  #rendered(form: TextForm): Promise<Rendered> {
+    const known = this.#asked.get(form);
     if (known !== undefined) return known;
     const rendered = new Promise((resolve) => setImmediate(resolve)).then(async () => {
       // Who asks from now on gets a newer one.
-      this.#asked.delete(registry);
-      return { text: await registry.metrics(), zipped: undefined };
+      this.#asked.delete(form);
+      const plain = Buffer.from(metricsText(await this.#families(), form));
+      return { plain, zipped: undefined };
     });
-    this.#asked.set(registry, rendered);
+    this.#asked.set(form, rendered);
     return rendered;
   }
-}
 
-/**
- * The same metrics for OpenMetrics, where a counter's family has no `_total`. A registry of prom-client that renders this
- * form takes the ending off the metrics themselves, for good: so it gets views of them.
- */
-function openMetricsOf(registry: Registry): Registry {
-  const views = new Registry();
-  views.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  for (const metric of registry.getMetricsAsArray() as unknown as Readable[]) {
-    const isCounter = metric.type === 'counter';
-    const name = isCounter ? metric.name.replace(/_total$/, '') : metric.name;
-    const get = async (): Promise<object> => ({
-      ...(await (metric.getForPromString?.() ?? metric.get())),
-      name,
-    });
-    const view = { name, help: metric.help, type: metric.type, get, reset() {} };
-    views.registerMetric(view as unknown as Metric);
+  /** All of one moment: our own are read in one go. */
+  async #families(): Promise<readonly ReadFamily[]> {
+    const metrics = this.#registry.getMetricsAsArray() as unknown as readonly Readable[];
+    return Promise.all(
+      metrics.map(({ name, help, type, text }, index) =>
+        text === undefined ? metrics[index]!.get() : { name, help, type, text: text() },
+      ),
+    );
   }
-  return views;
 }
 
-interface Readable {
-  readonly name: string;
-  readonly help: string;
-  readonly type: string;
-  get(): Promise<object>;
-  getForPromString?(): Promise<object>;
+/** A metric of prom-client's, or one of ours. */
+interface Readable extends Omit<MetricFamily, 'values'> {
+  get(): Promise<MetricFamily>;
+  readonly text?: () => string;
 }
 
 function prefersOpenMetrics(accept = ''): boolean {

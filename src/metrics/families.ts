@@ -1,21 +1,17 @@
 import type { Metric, Registry } from 'prom-client';
 import type { HistogramView } from '../shard/histogram.js';
-
-export interface Sample {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-  /** Of the parts of a histogram. */
-  readonly metricName?: string;
-}
-
-export type Kind = 'counter' | 'gauge' | 'histogram';
-
-type Labels = Readonly<Record<string, string | number>>;
+import { type Labels, labelPairs, type Sample } from './text-format.js';
 
 /** What one label value stands for, and how often. */
 export interface Labelled<Value> {
   readonly labels: Labels;
   readonly value: Value;
+}
+
+export interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
 }
 
 export const prefix = 'plivo_gateway_';
@@ -32,42 +28,61 @@ export class Families {
   }
 
   /** A metric without labels. */
-  one(kind: 'counter' | 'gauge', name: string, help: string, read: () => number): void {
-    this.#add(kind, name, help, () => [{ labels: {}, value: read() }]);
+  one(type: 'counter' | 'gauge', name: string, help: string, read: () => number): void {
+    this.each(type, name, help, () => [{ labels: {}, value: read() }]);
   }
 
   each(
-    kind: 'counter' | 'gauge',
+    type: 'counter' | 'gauge',
     name: string,
     help: string,
     read: () => readonly Labelled<number>[],
   ): void {
-    this.#add(kind, name, help, read);
+    registerAs(this.#registry, { name: prefix + name, help, type }, read);
   }
 
   histogram(name: string, help: string, read: () => readonly Labelled<HistogramView>[]): void {
-    this.#add('histogram', name, help, () =>
-      read().flatMap(({ labels, value }) => histogramSamples(prefix + name, labels, value)),
-    );
-  }
-
-  #add(kind: Kind, name: string, help: string, read: () => readonly Sample[]): void {
-    const full = prefix + name;
-    const get = async () => ({ name: full, help, type: kind, values: read(), aggregator: 'sum' });
-    const metric = { name: full, help, type: kind, get, reset() {} };
-    this.#registry.registerMetric(metric as unknown as Metric);
+    const family = { name: prefix + name, help, type: 'histogram' } as const;
+    const samples = () => read().flatMap((one) => histogramSamples(family.name, one));
+    const text = () => read().reduce((lines, one) => lines + histogramText(family.name, one), '');
+    registerAs(this.#registry, family, samples, text);
   }
 }
 
+/** Registers what is read elsewhere; `text` gives its lines in fewer steps, if there are many. */
+export function registerAs(
+  registry: Registry,
+  family: Described,
+  read: () => readonly Sample[],
+  text?: () => string,
+): void {
+  const get = async () => ({ ...family, values: read(), aggregator: 'sum' });
+  registry.registerMetric({ ...family, get, text, reset() {} } as unknown as Metric);
+}
+
 /** The count is the sum of the buckets that are shown with it, whatever is counted meanwhile. */
-function histogramSamples(name: string, labels: Labels, view: HistogramView): Sample[] {
+function histogramSamples(name: string, { labels, value }: Labelled<HistogramView>): Sample[] {
   let count = 0;
-  const samples: Sample[] = view.buckets.map((inBucket, index) => {
+  const samples: Sample[] = value.buckets.map((inBucket, index) => {
     count += inBucket;
-    const le = view.bounds[index] ?? '+Inf';
+    const le = value.bounds[index] ?? '+Inf';
     return { labels: { ...labels, le }, value: count, metricName: `${name}_bucket` };
   });
-  samples.push({ labels, value: view.sum, metricName: `${name}_sum` });
+  samples.push({ labels, value: value.sum, metricName: `${name}_sum` });
   samples.push({ labels, value: count, metricName: `${name}_count` });
   return samples;
+}
+
+/** The same as text: most of a page is buckets of routes. */
+function histogramText(name: string, { labels, value }: Labelled<HistogramView>): string {
+  const pairs = labelPairs(labels);
+  const head = `${name}_bucket{${pairs === '' ? '' : `${pairs},`}le="`;
+  const tail = pairs === '' ? ' ' : `{${pairs}} `;
+  let text = '';
+  let count = 0;
+  for (const [index, inBucket] of value.buckets.entries()) {
+    count += inBucket;
+    text += `${head}${value.bounds[index] ?? '+Inf'}"} ${count}\n`;
+  }
+  return `${text}${name}_sum${tail}${value.sum}\n${name}_count${tail}${count}\n`;
 }

@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type EndReason, endReasonNames, endReasons } from '../errors.js';
 import type { AnswererBody } from '../shard/record.js';
+import { registerProcess } from './process.js';
 
 /** The closed lists that labels come from. */
 export interface LabelLists {
@@ -51,7 +52,7 @@ export class Instruments {
 
   constructor(names: LabelNames) {
     const registers = [this.registry];
-    collectDefaultMetrics({ register: this.registry });
+    registerProcess(this.registry);
     this.callsStarted = new Counter({
       name: 'plivo_gateway_calls_started_total',
       help: 'Calls whose start message arrived',

@@ -9,24 +9,39 @@ export interface HistogramShape {
 /** Where a histogram lies in a block of float64: its buckets, not cumulative, then the sum of all values. */
 export interface Histogram extends HistogramShape {
   readonly first: number;
+  /** The bucket where the search begins for a value of so many leading zeros (of 32 bits): no value goes below it. */
+  readonly starts: Uint8Array;
+  /** The bounds in base units. */
+  readonly baseBounds: readonly number[];
 }
 
 export function histogramSlots({ bounds }: HistogramShape): number {
   return bounds.length + 2;
 }
 
-/** Records one value, or several that are alike; nothing is allocated. */
+/**
+ * Records one value, or several that are alike; nothing is allocated. The size of the value in powers of two tells where
+ * to look: with bounds that grow as ours do, one or two of them are compared.
+ */
 export function observe(
   values: Float64Array,
-  { first, bounds }: Histogram,
+  { first, bounds, starts }: Histogram,
   value: number,
   count = 1,
 ): void {
   const { length } = bounds;
-  let bucket = 0;
+  let bucket = value >= 1 ? starts[Math.clz32(value)]! : 0;
   while (bucket < length && value > bounds[bucket]!) bucket += 1;
   values[first + bucket]! += count;
   values[first + length + 1]! += value * count;
+}
+
+/** For values from 1: a value whose 32 bits begin with `zeros` zeros is at least 2^(31 - zeros), or, if larger, anything. */
+function searchStarts(bounds: readonly number[]): Uint8Array {
+  return Uint8Array.from({ length: 33 }, (_, zeros) => {
+    const bucket = bounds.findIndex((bound) => bound >= 2 ** (31 - zeros));
+    return bucket < 0 ? bounds.length : bucket;
+  });
 }
 
 export interface HistogramView {
@@ -40,11 +55,11 @@ export interface HistogramView {
 
 export function readHistogram(
   values: Float64Array,
-  { first, bounds, scale }: Histogram,
+  { first, bounds, baseBounds, scale }: Histogram,
 ): HistogramView {
   const end = first + bounds.length + 1;
   return {
-    bounds: bounds.map((bound) => bound / scale),
+    bounds: baseBounds,
     buckets: Array.from(values.subarray(first, end)),
     sum: values[end]! / scale,
   };
@@ -73,7 +88,10 @@ export class BlockPlan {
   ): Readonly<Record<Name, Histogram>> {
     const entries = Object.entries<HistogramShape>(shapes).map(([name, shape]) => {
       const bounds = Object.freeze([...shape.bounds]);
-      return [name, Object.freeze({ first: this.#take(histogramSlots(shape)), ...shape, bounds })];
+      const starts = searchStarts(bounds);
+      const baseBounds = Object.freeze(bounds.map((bound) => bound / shape.scale));
+      const first = this.#take(histogramSlots(shape));
+      return [name, Object.freeze({ ...shape, first, bounds, starts, baseBounds })];
     });
     return Object.freeze(Object.fromEntries(entries));
   }

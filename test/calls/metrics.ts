@@ -13,7 +13,7 @@ export class MetricsPage {
     const samples: MetricSample[] = [];
     const types = new Map<string, string>();
     for (const line of text.split('\n')) {
-      if (line === '' || line.startsWith('# HELP ')) continue;
+      if (line === '' || line === '# EOF' || line.startsWith('# HELP ')) continue;
       if (line.startsWith('# TYPE ')) {
         const [name = '', type = ''] = line.slice(7).split(' ');
         if (types.has(name)) throw new Error(`two types of ${name}`);
@@ -37,6 +37,40 @@ export class MetricsPage {
   drops(reason: string): number {
     return this.value('drops_total', { reason });
   }
+
+  /** What is wrong with histograms: bounds or buckets that do not rise, a count that is not that of the last bucket. */
+  torn(): readonly string[] {
+    const histograms = [...this.types].filter(([, type]) => type === 'histogram');
+    return histograms.flatMap(([name]) => this.#tornSeries(name).map((key) => `${name} ${key}`));
+  }
+
+  #tornSeries(name: string): string[] {
+    const key = ({ labels: { le: _, ...rest } }: MetricSample): string => JSON.stringify(rest);
+    const all = new Map<string, MetricSample[]>();
+    for (const sample of this.samples) {
+      if (![`${name}_bucket`, `${name}_sum`, `${name}_count`].includes(sample.name)) continue;
+      all.set(key(sample), [...(all.get(key(sample)) ?? []), sample]);
+    }
+    const isTorn = (series: readonly MetricSample[]): boolean => {
+      const buckets = series.filter((sample) => sample.name.endsWith('_bucket'));
+      const rest = series.filter((sample) => !sample.name.endsWith('_bucket'));
+      const [sum, count] = ['_sum', '_count'].map((part) => {
+        return rest.find((sample) => sample.name === name + part)?.value ?? Number.NaN;
+      });
+      const bounds = buckets.map(({ labels: { le = '' } }) =>
+        Number(le.replace('+Inf', 'Infinity')),
+      );
+      const counts = buckets.map(({ value }) => value);
+      const isWhole =
+        isRising(bounds) && bounds.at(-1) === Number.POSITIVE_INFINITY && isRising(counts);
+      return !isWhole || rest.length !== 2 || counts.at(-1) !== count || !(sum! >= 0);
+    };
+    return [...all].filter(([, series]) => isTorn(series)).map(([labels]) => labels);
+  }
+}
+
+function isRising(values: readonly number[]): boolean {
+  return values.every((value, index) => index === 0 || value >= values[index - 1]!);
 }
 
 function readSample(line: string): MetricSample {
@@ -48,7 +82,6 @@ function readSample(line: string): MetricSample {
     labels[pair[1] ?? ''] = pair[2] ?? '';
   }
   const value = number === '+Inf' ? Number.POSITIVE_INFINITY : Number(number);
-  // prom-client writes `Nan`, and Prometheus reads it so.
-  if (Number.isNaN(value) && !/^nan$/i.test(number)) throw new Error(`not a number: ${line}`);
+  if (Number.isNaN(value) && number !== 'NaN') throw new Error(`not a number: ${line}`);
   return { name, labels, value };
 }

@@ -13,7 +13,12 @@ import {
   stage,
   voiceBlock,
 } from '../../src/shard/counters.js';
-import { histogramSlots, observe, readHistogram } from '../../src/shard/histogram.js';
+import {
+  type HistogramShape,
+  histogramSlots,
+  observe,
+  readHistogram,
+} from '../../src/shard/histogram.js';
 import {
   clippedFrames,
   oneWay,
@@ -98,6 +103,33 @@ describe('counters', () => {
     expect(buckets).toHaveLength(bounds.length + 1);
     expect([buckets[0], buckets.at(-1)]).toEqual([1, 3]);
     expect(sum).toBeCloseTo((3 * (2 ** 31 - 1)) / 1e6, 9);
+  });
+
+  it('find the bucket that a search through all bounds finds', () => {
+    const wild = [
+      2 ** 31,
+      2 ** 32,
+      2 ** 32 + 5,
+      2 ** 53,
+      Infinity,
+      -1,
+      -(2 ** 40),
+      Number.MIN_VALUE,
+    ];
+    const around = ({ bounds }: HistogramShape): number[] =>
+      [...bounds, ...Array.from({ length: 40 }, (_, power) => 2 ** power)].flatMap((value) => [
+        ...[value, value - 1e-6, value + 1e-6, value - 1, value + 1, value * 0.7, value * 1.3],
+      ]);
+    for (const shape of [...histograms, ...voiceHistograms]) {
+      for (const value of [...wild, ...around(shape)]) {
+        const values = counterBlock();
+        observe(values, shape, value);
+        const found = readHistogram(values, shape).buckets.indexOf(1);
+        expect(found, `${value} of ${shape.bounds.join(' ')}`).toBe(
+          shape.bounds.filter((bound) => bound < value).length,
+        );
+      }
+    }
   });
 
   it('touch no other slot when they observe', () => {
