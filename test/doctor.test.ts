@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { stringify } from 'yaml';
+import { freePort } from '../load/bench/children.js';
 import { PlivoApi } from '../load/plivo-api.js';
 import { authId, authToken, TestGateway, temporaryFolder } from './calls/test-gateway.js';
 
@@ -41,15 +42,6 @@ beforeAll(async () => {
   });
   return () => api.close();
 });
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function application(): Promise<WebSocketServer> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
@@ -14,6 +15,7 @@ const endMsMax = 5_000;
 const root = dirname(createRequire(import.meta.url).resolve('#package.json'));
 const cli = join(root, 'dist/src/cli.js');
 const outputKeptMax = 4_000;
+const freePortTriesMax = 100;
 
 /** A process that the bench started. */
 export interface Child {
@@ -152,16 +154,23 @@ export class Mailbox<T> {
   }
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * A port that nothing listens on. From below the range that the system hands out (Linux: 32768 to 60999): a port of
+ * that range can be the near end of somebody's connection before our process has come to listen on it.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < freePortTriesMax; tries += 1) {
+    const port = randomInt(16_384, 32_768);
+    if (await canListen(port)) return port;
+  }
+  throw new Error('no free port was found');
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 

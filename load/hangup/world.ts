@@ -13,6 +13,7 @@ import { PlivoApi } from '../plivo-api.js';
 const credentials = { authId: 'MAFAULT', authToken: 'token-of-the-fault-run' };
 const publicUrl = 'https://fault.example.com';
 const readyMsMax = 20_000;
+const errorsKeptMax = 4_000;
 /** As it was built: from there too when this file is run as it stands. */
 const root = dirname(createRequire(import.meta.url).resolve('#package.json'));
 const cli = join(root, 'dist/src/cli.js');
@@ -104,13 +105,15 @@ export class World {
 
   /** Starts the gateway and waits until it is ready. */
   async start(): Promise<void> {
-    const { child, adminPort, port } = await this.spawn();
+    const { child, adminPort, port, errors } = await this.spawn();
     this.#gateway = child;
     this.#port = port;
     this.#adminPort = adminPort;
     const untilMs = performance.now() + readyMsMax;
     while (performance.now() < untilMs) {
-      if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}`);
+      if (child.exitCode !== null) {
+        throw new Error(`the gateway ended with ${child.exitCode}: ${errors()}`);
+      }
       const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined);
       if (answer?.ok === true) return;
       await sleep(50);
@@ -138,9 +141,13 @@ export class World {
     // JSON is YAML.
     await writeFile(file, JSON.stringify(settings));
     const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
-      ...{ cwd: this.#folder, env: {}, stdio: 'ignore' },
+      ...{ cwd: this.#folder, env: {}, stdio: ['ignore', 'ignore', 'pipe'] },
     });
-    return { child, port, adminPort };
+    let errors = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      errors = (errors + text).slice(-errorsKeptMax);
+    });
+    return { child, port, adminPort, errors: () => errors.trim() };
   }
 
   /** Ends the gateway and waits for it. */

@@ -2,12 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { freePort } from '../../load/bench/children.js';
 import { PlivoApi } from '../../load/plivo-api.js';
 import { signatureV3 } from '../../src/plivo/signature.js';
 import { StreamClient } from './stream-client.js';
@@ -35,14 +34,6 @@ let answers = '';
 const ports = { public: 0, admin: 0 };
 /** What was sent in headers and paths, and is as secret as what it was made with. */
 const sent = new Set<string>();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const handler = `export default {
   start(call) { if (call.query.bad) throw new Error('a handler fails'); },

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { freePort } from '../../load/bench/children.js';
 import { loadConfig } from '../../src/config/load.js';
 import { GatewayError } from '../../src/errors.js';
 import { type Gateway, openGateway } from '../../src/gateway.js';
@@ -107,12 +108,6 @@ describe('a gateway whose port is taken', () => {
     for (let i = 0; i < 3; i += 1) await failure(open({}, { PORT: String(port), SHARDS: '2' }));
     await until('nothing new running', () => resources().length <= before.length, 3_000);
   });
-
-  async function freePort(): Promise<number> {
-    const port = await taken();
-    await new Promise((resolve) => servers.pop()?.close(resolve));
-    return port;
-  }
 });
 
 describe.concurrent('a handler module that cannot be used', () => {
