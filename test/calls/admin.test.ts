@@ -258,11 +258,11 @@ describe('an admin listener with a token', () => {
 
   it('does what it is asked with the token, and nothing without it', async () => {
     const client = await StreamClient.call(guarded.url());
-    const calls = async (): Promise<unknown[]> => {
+    const calls = async (): Promise<{ readonly state: string }[]> => {
       const answer = await guarded.admin('/api/calls', bearer);
-      return ((await answer.json()) as { calls: unknown[] }).calls;
+      return ((await answer.json()) as { calls: { state: string }[] }).calls;
     };
-    await until('the call in the list', async () => (await calls()).length === 1);
+    await until('the call in the list', async () => (await calls())[0]?.state === 'live');
     const path = `/api/calls/${client.callId}`;
     expect((await guarded.admin(path, { method: 'DELETE' })).status).toBe(401);
     await sleep(50);
