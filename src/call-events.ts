@@ -53,6 +53,10 @@ export function callEvents(parts: CallEventParts): FrontEvents {
       instruments.answerer(route, body);
       history.answerer(callId, body);
     },
+    adopted: ({ callId }) => {
+      instruments.adoptions.inc();
+      history.adopted(callId);
+    },
     note: ({ callId }, body) => history.note(callId, body),
     refused: (reason) => instruments.refusals.inc({ reason }),
     hangup: ({ callId, accountId, route }, reason, inMs) => {

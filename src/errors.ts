@@ -77,7 +77,7 @@ export const endReasons = {
   replaced: 'peer',
   /** Still live at the deadline of a drain. */
   'drain-deadline': 'operator',
-  /** The worker thread of the call's shard died. */
+  /** The call's worker died, and no other could go on with it. */
   'shard-lost': 'gateway',
   /** A defect of ours while handling this call. */
   'gateway-error': 'gateway',

@@ -9,6 +9,7 @@ import { drainGateway } from './drain.js';
 import { Edge } from './edge.js';
 import type { EndReason } from './errors.js';
 import { expiryWarning } from './front/certificate.js';
+import type { Connection } from './front/connections.js';
 import { Front } from './front/front.js';
 import { loadNative } from './front/native.js';
 import { Server } from './front/server.js';
@@ -23,9 +24,10 @@ import { ShardPool } from './pool/pool.js';
 import { type ReloadResult, Reloads, routingOf } from './reload.js';
 import { doctorRoute } from './routing/doctor-route.js';
 import { Upstreams } from './routing/upstreams.js';
-import { CallBoard } from './shard/call-board.js';
+import { CallBoard, type CallNumbers } from './shard/call-board.js';
 import { StampClock } from './shard/clock.js';
 import { counterBlock } from './shard/counters.js';
+import { seatsFor } from './shard/shard.js';
 import { VoiceAreas } from './shard/voice-counters.js';
 import { version } from './version.js';
 
@@ -55,7 +57,7 @@ export async function openGateway(
   const native = await loadNative();
   const callsPerShard = Math.ceil(config.limits.calls / config.shardCount);
   const values = counterBlock();
-  const upstreams = new Upstreams(config.shardCount, log);
+  const upstreams = new Upstreams(seatsFor(config.shardCount), log);
   const places = await upstreams.prepare(config.upstreams);
   upstreams.adopt(places);
   const callBoard = new CallBoard(config.limits.calls);
@@ -111,9 +113,15 @@ export async function openGateway(
     callBoard: callBoard.memory,
     ...{ playout, log: config.log, privacy, slots: limits.calls },
   };
-  const pool = new ShardPool(options, callsPerShard, environment, log, {
+  const { watchdogMs } = limits;
+  const poolOptions = { callsPerShard, watchdogMs, environment, log };
+  const pool = new ShardPool(options, poolOptions, {
     opened: (shard) => front.shardOpened(shard),
-    lost: (shard, cause) => front.shardLost(shard, cause),
+    lost: (shard, cause) => {
+      front.shardLost(shard, cause);
+      upstreams.forget(shard.seat);
+    },
+    replaced: (lost, by) => front.shardReplaced(lost, by),
   });
   const edge = new Edge(config, log, {
     state: () => front.admissionState,
@@ -146,6 +154,8 @@ export async function openGateway(
       slots: config.limits.calls,
       callsPerShard,
       shards: () => pool.shards,
+      giveUp: (shard, cause) => pool.giveUp(shard, cause),
+      callBoard,
       values,
       clock,
       admissions: edge.admissions,
@@ -269,6 +279,11 @@ function callViews(front: Front, board: CallBoard, privacy: Privacy): CallView[]
       startedAt: new Date(connection.startedAt).toISOString(),
       seconds: Math.round((Date.now() - connection.startedAt) / 100) / 10,
       ending: connection.endReason,
-      ...board.read(connection.slot),
+      ...withBefore(connection, board.read(connection.slot)),
     }));
+}
+
+function withBefore({ mediaBefore }: Connection, numbers: CallNumbers): CallNumbers {
+  const { mediaIn, mediaOut } = numbers;
+  return { ...numbers, mediaIn: mediaIn + mediaBefore.in, mediaOut: mediaOut + mediaBefore.out };
 }

@@ -70,8 +70,11 @@ export interface Call {
  * reason `handler-error`, and no other.
  */
 export interface Handler {
-  /** The stream has started: ids, format and headers are known. */
-  start?(call: Call): unknown;
+  /**
+   * The stream has started: ids, format and headers are known. Called again, with `resumed` and empty `call.data`, for a
+   * call whose worker died: another goes on with it.
+   */
+  start?(call: Call, how: { readonly resumed: boolean }): unknown;
   /**
    * Caller audio, about every 20 ms.
    * @param samples mono PCM16 at `call.sampleRate`; valid until the callback returns, so copy what you keep

@@ -53,8 +53,15 @@ export const shardReadyTimeoutMs = 5_000;
 /** Old-generation heap of one worker, MB: beyond it the thread ends and is replaced. */
 export const workerHeapMbMax = 1_024;
 export const restartDelayMsMax = 30_000;
-/** A shard whose clock has not ticked for so long gets no new calls. */
-export const stalledMs = 1_000;
+/** A shard whose heap fills this share of it is replaced before it dies of it. */
+export const workerHeapShareMax = 0.8;
+/** Calls whose shard died wait so long for one to take its place. */
+export const orphanMs = 3_000;
+/** Control messages of one such call that wait with it. */
+export const orphanMessagesMax = 64;
+/** A shard that dies again within this time dies in a row; at the third time its calls end. */
+export const deathsInRowMs = 10_000;
+export const deathsInRowMax = 3;
 /** Shards that start at the same time: each designs its filters first. */
 export const startingMax = 4;
 /** Backstop for a lost doorbell in the front. */

@@ -8,6 +8,7 @@ import { Waiter } from '../src/shard/doorbell.js';
 import { observe } from '../src/shard/histogram.js';
 import { ShardState, words } from '../src/shard/layout.js';
 import {
+  type AdoptBody,
   type ClosedBody,
   type EndBody,
   type OpenBody,
@@ -57,13 +58,15 @@ export class ShardLoop {
   }
 
   #look(): number {
-    const { clock, outbox, probe, values } = this.#context;
+    const { clock, outbox, probe, values, words: shared } = this.#context;
     const ingress = this.#ingress;
     const nowUs = clock.enter();
     probe.batch(nowUs);
     let records = 0;
     while (records < recordsPerBatchMax && ingress.next()) {
       records += 1;
+      // Whatever it does to this thread, it does once.
+      shared[words.ingressTaken] = ingress.taken;
       observe(values, histogram.ingressWait, elapsedUs(ingress.stampUs, nowUs));
       clock.setCause(ingress.stampUs);
       try {
@@ -105,13 +108,14 @@ export class ShardLoop {
     const body = JSON.parse(this.#context.scratch.read(record.at, record.bytes)) as unknown;
     if (kind === RecordKind.Open) {
       const open = body as OpenBody;
-      const { routes } = this.#context;
-      const set = routes.get(open.revision);
-      const session = new Session(this.#context, set ?? routes.latest, slot, generation, open);
-      this.#sessions.put(session);
-      this.#countSessions();
+      const session = this.#open(slot, generation, open);
       // It was admitted by routes that are not here: other handlers are none of its business.
-      if (set === undefined) session.defect();
+      if (this.#context.routes.get(open.revision) === undefined) session.defect();
+      return;
+    }
+    if (kind === RecordKind.Adopt) {
+      const adopt = body as AdoptBody;
+      this.#open(slot, generation, adopt).adopted(adopt);
       return;
     }
     const session = this.#sessions.get(slot, generation);
@@ -130,6 +134,15 @@ export class ShardLoop {
         this.#countSessions();
         return;
     }
+  }
+
+  #open(slot: number, generation: number, open: OpenBody): Session {
+    const { routes } = this.#context;
+    const set = routes.get(open.revision) ?? routes.latest;
+    const session = new Session(this.#context, set, slot, generation, open);
+    this.#sessions.put(session);
+    this.#countSessions();
+    return session;
   }
 
   #tick(): void {

@@ -27,7 +27,7 @@ export async function everyMetric(): Promise<readonly KnownMetric[]> {
     ...{ routes: ['main'], upstreams: ['bots'], version: '0', config: '0' },
     ...labelLists,
   });
-  const shard = new Shard(0, 0, 1);
+  const shard = new Shard(0, 1, 1_000);
   const areas = new VoiceAreas();
   areas.of('main');
   const none = () => 0;

@@ -60,6 +60,11 @@ export class CallHistory {
     this.#of(callId)?.note(what, ms);
   }
 
+  /** Another worker goes on with the call, as its own died. */
+  adopted(callId: string): void {
+    this.#of(callId)?.adopted();
+  }
+
   /** Something that happened to the call on this side of the workers. */
   happened(callId: string, what: string, detail?: string): void {
     this.#of(callId)?.timeline.add(what, detail);

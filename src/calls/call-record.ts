@@ -21,6 +21,8 @@ export interface CallRecord {
   /** How often another address of an upstream was tried, and how often another route went on with the call. */
   readonly failovers: number;
   readonly fallbacks: number;
+  /** How often another worker went on with the call, as its own had died. */
+  readonly adoptions: number;
   /** Calling and called number, masked unless `privacy` is `full`; empty if they are not known. */
   readonly from: string;
   readonly to: string;

@@ -54,6 +54,7 @@ export class CallStory {
   #address = '';
   #failovers = 0;
   #fallbacks = 0;
+  #adoptions = 0;
   #endedAt = 0;
   #endReason: EndReason = 'stream-closed';
   #closeCode = 0;
@@ -94,6 +95,11 @@ export class CallStory {
     }
   }
 
+  adopted(): void {
+    this.#adoptions += 1;
+    this.timeline.add('adopted');
+  }
+
   /** Something that the worker notes. */
   note(what: string, ms: number | undefined): void {
     if (what === 'upstream-failed-over') this.#failovers += 1;
@@ -128,6 +134,7 @@ export class CallStory {
       address: this.#address,
       failovers: this.#failovers,
       fallbacks: this.#fallbacks,
+      adoptions: this.#adoptions,
       ...{ from, to, admittedBy },
       startedAt: new Date(startedAt).toISOString(),
       endedAt: new Date(endedAt).toISOString(),

@@ -4,7 +4,8 @@ import type { CallRecord } from './call-record.js';
 /** The line at a call's end: what there is to say of it, and nothing that there was not. */
 export function logRecord(log: Log, record: CallRecord): void {
   const { callId, streamId, route, endReason, fault, seconds, mediaIn, mediaOut } = record;
-  const { answeredBy, upstream, failovers, fallbacks, streams, closeCode, drops } = record;
+  const { answeredBy, upstream, failovers, fallbacks, adoptions, streams, closeCode, drops } =
+    record;
   const { hangup, hangupCause, voice } = record;
   const line = {
     ...{ callId, streamId, route },
@@ -12,6 +13,7 @@ export function logRecord(log: Log, record: CallRecord): void {
     ...(upstream !== '' && { upstream }),
     ...(failovers > 0 && { failovers }),
     ...(fallbacks > 0 && { fallbacks }),
+    ...(adoptions > 0 && { adoptions }),
     ...{ reason: endReason, fault },
     ...(closeCode !== 0 && { closeCode }),
     ...(hangup !== null && { hangup: hangup.outcome }),

@@ -41,7 +41,7 @@ export function effective(parsed: ParsedConfig, file: string | undefined): Gatew
     answer: answerOf(parsed),
     trustProxy: parsed.trustProxy,
     shardCount: parsed.shards,
-    limits: parsed.limits,
+    limits: { calls: parsed.limits.calls, watchdogMs: parsed.limits.watchdog },
     playout: { leadMs: playout.lead, chunkMs: playout.chunk, queueMs: playout.queue },
     drain: { timeoutMs: parsed.drain.timeout },
     log: parsed.log,

@@ -57,7 +57,7 @@ function asWritten(config: GatewayConfig) {
     accounts: config.accounts.filter(({ name }) => name !== defaultAccount).map(accountAsWritten),
     dataDir: config.dataDir,
     shards: config.shardCount,
-    limits: { ...limits },
+    limits: { calls: limits.calls, watchdog: formatDuration(limits.watchdogMs) },
     playout: {
       lead: formatDuration(playout.leadMs),
       chunk: formatDuration(playout.chunkMs),

@@ -147,6 +147,9 @@ export const gatewaySchema = (surroundings: Surroundings) => {
       calls: setting(wholeNumber(1, 100_000), 2_000, {
         description: 'Live calls at most; further ones are refused',
       }),
+      watchdog: setting(duration(200, hourMs, '1s'), '1s', {
+        description: 'A worker that stands still for so long is replaced; its calls go on',
+      }),
     }).prefault({}),
     playout: section({
       lead: setting(duration(20, 2 * secondMs, '200ms'), '200ms', {

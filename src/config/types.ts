@@ -257,6 +257,8 @@ export interface GatewayConfig {
   readonly limits: {
     /** Live calls; above it upgrades are refused. */
     readonly calls: number;
+    /** A worker whose clock stands still for so long is replaced. */
+    readonly watchdogMs: number;
   };
   readonly playout: PlayoutConfig;
   readonly drain: { readonly timeoutMs: number };

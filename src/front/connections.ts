@@ -1,8 +1,12 @@
 import type { WebSocket } from 'uWebSockets.js';
 import type { EndReason } from '../errors.js';
-import { pingIntervalMs, pongLateMs } from '../limits.js';
-import type { CallFacts } from '../shard/record.js';
+import { pingIntervalMs, pongLateMs, slowReaderMs, startTimeoutMs } from '../limits.js';
+import type { CallNumbers } from '../shard/call-board.js';
+import type { CallFacts, EndedBody, OpenBody } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
+
+/** The shard sees to the deadline of `start`; this is for one that does not run. */
+const unstartedMs = startTimeoutMs + 2_000;
 
 /** uWebSockets.js copies the members of what a socket is given, so that it gets one member. */
 export interface SocketData {
@@ -13,9 +17,11 @@ export interface SocketData {
 export class Connection {
   readonly slot: number;
   readonly generation: number;
-  readonly shard: Shard;
+  /** Another one after the death of the first. */
+  shard: Shard;
   readonly route: string;
-  readonly facts: CallFacts;
+  /** What its shard was told at its beginning. */
+  readonly open: OpenBody;
   readonly openedMs = performance.now();
   /**
    * Undefined until the upgrade is done, and again once the socket is closed. The connection keeps its slot until the
@@ -36,9 +42,15 @@ export class Connection {
   /** Name of the upstream that took the call, and its address; empty without one. */
   upstream = '';
   address = '';
-  /** The `start` message as it came: what another worker would need to take the call over. */
+  /** The `start` message as it came, and before it is known whatever came first: what another worker needs. */
   startMessage = '';
+  firstMessage: Uint8Array | undefined = undefined;
+  /** How often another shard went on with the call, and the media messages that those before counted. */
+  adoptions = 0;
+  readonly mediaBefore = { in: 0, out: 0 };
   startedAt = 0;
+  /** Its slot is another's: nothing is for it any more. */
+  isReleased = false;
   /** The first reason stands. */
   endReason: EndReason | undefined = undefined;
   /** WebSocket close code as it was seen here; 0 before, or if there was none. */
@@ -57,13 +69,31 @@ export class Connection {
   /** Since when the socket does not take, or the far side does not read, what is sent; 0 when they do. */
   blockedSinceMs = 0;
 
-  constructor(slot: number, generation: number, shard: Shard, route: string, facts: CallFacts) {
+  constructor(slot: number, generation: number, shard: Shard, route: string, open: OpenBody) {
     this.slot = slot;
     this.generation = generation;
     this.shard = shard;
     this.route = route;
     this.answeredBy = route;
-    this.facts = facts;
+    this.open = open;
+  }
+
+  get facts(): CallFacts {
+    return this.open.facts;
+  }
+
+  /** Its shard is gone, and had counted this. */
+  countBefore({ mediaIn, mediaOut }: CallNumbers): void {
+    this.mediaBefore.in += mediaIn;
+    this.mediaBefore.out += mediaOut;
+  }
+
+  /** Another shard goes on with it. */
+  moveTo(shard: Shard): void {
+    this.shard.calls -= 1;
+    this.shard = shard;
+    shard.calls += 1;
+    this.adoptions += 1;
   }
 
   /**
@@ -78,6 +108,22 @@ export class Connection {
       this.socket?.ping();
     }
     return false;
+  }
+
+  /** Why it has to end now, if it has to. */
+  due(nowMs: number): EndReason | undefined {
+    const blockedMs = this.blockedSinceMs > 0 ? nowMs - this.blockedSinceMs : 0;
+    if (blockedMs > slowReaderMs) return 'slow-reader';
+    if (this.callId === '' && nowMs - this.openedMs > unstartedMs) return 'no-start';
+    return nowMs >= this.closeAtMs ? this.endReason : undefined;
+  }
+
+  /** What came of it, over all its shards; undefined where none could tell. */
+  whole(body: EndedBody | undefined): EndedBody | undefined {
+    if (this.adoptions === 0) return body;
+    const { mediaIn = 0, mediaOut = 0, ...rest } = body ?? { drops: {} };
+    const { mediaBefore } = this;
+    return { ...rest, mediaIn: mediaIn + mediaBefore.in, mediaOut: mediaOut + mediaBefore.out };
   }
 
   /** Notes why the connection ends; false if that was already known. */
@@ -111,11 +157,11 @@ export class Connections {
   }
 
   /** Takes a slot; there must be one. */
-  open(shard: Shard, route: string, facts: CallFacts): Connection {
+  open(shard: Shard, route: string, open: OpenBody): Connection {
     const slot = this.#free.pop()!;
     const generation = (this.#generations[slot]! + 1) | 0;
     this.#generations[slot] = generation;
-    const connection = new Connection(slot, generation, shard, route, facts);
+    const connection = new Connection(slot, generation, shard, route, open);
     this.#bySlot[slot] = connection;
     this.#count += 1;
     shard.calls += 1;
@@ -141,6 +187,7 @@ export class Connections {
   release(connection: Connection): void {
     if (this.#bySlot[connection.slot] !== connection) return;
     this.#bySlot[connection.slot] = undefined;
+    connection.isReleased = true;
     this.#free.push(connection.slot);
     this.#count -= 1;
     connection.shard.calls -= 1;

@@ -32,6 +32,9 @@ export interface ShardRequests {
 /** Messages that are sent with one reading of the clock. */
 const clockEvery = 8;
 
+/** A ring holds no more batches than this. */
+const finishLooksMax = 256;
+
 /** What uWebSockets.js answers to a send. */
 const SendOutcome = { Queued: 0, Sent: 1, Dropped: 2 } as const;
 
@@ -64,6 +67,11 @@ export class Egress {
 
   get waiting(): boolean {
     return this.#shard.open && this.#shard.egress.waiting;
+  }
+
+  /** Handles all that was published by a thread that is gone; one that is not may not keep us here for ever. */
+  finish(): void {
+    for (let looks = 0; looks < finishLooksMax && this.waiting; looks += 1) this.look();
   }
 
   /** Handles what is there, up to a batch; answers how many records. */

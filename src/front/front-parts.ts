@@ -1,6 +1,7 @@
 import type { RouteConfig } from '../config/types.js';
 import type { EndReason } from '../errors.js';
 import type { Log } from '../log.js';
+import type { CallBoard } from '../shard/call-board.js';
 import type { StampClock } from '../shard/clock.js';
 import type { AnswererBody, EndedBody, NoteBody } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
@@ -20,6 +21,8 @@ export interface FrontEvents {
   hangup(connection: Connection, reason: EndReason, inMs: number): void;
   /** An application took the call, spoke, or another route went on with it. */
   answerer(connection: Connection, body: AnswererBody): void;
+  /** Another shard goes on with the call, as the first one died. */
+  adopted(connection: Connection): void;
   /** Something for the story of the call. */
   note(connection: Connection, body: NoteBody): void;
   /** Never rejects. */
@@ -35,6 +38,9 @@ export interface FrontOptions {
   readonly slots: number;
   readonly callsPerShard: number;
   readonly shards: () => readonly Shard[];
+  /** A shard that cannot go on; it is lost at once. */
+  readonly giveUp: (shard: Shard, cause: string) => void;
+  readonly callBoard: CallBoard;
   /** Counters of this thread. */
   readonly values: Float64Array;
   readonly clock: StampClock;

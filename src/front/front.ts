@@ -1,12 +1,5 @@
 import { closeCode, closedReason, type EndReason } from '../errors.js';
-import {
-  closeAfterHangupMs,
-  closeUnsettledMs,
-  egressLookMs,
-  messageBytesMax,
-  slowReaderMs,
-  startTimeoutMs,
-} from '../limits.js';
+import { closeAfterHangupMs, closeUnsettledMs, egressLookMs, messageBytesMax } from '../limits.js';
 import { place } from '../pool/placement.js';
 import { Waiter } from '../shard/doorbell.js';
 import {
@@ -21,6 +14,7 @@ import {
 } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
 import type { Admission, AdmissionState } from './admission.js';
+import { Adoption } from './adoption.js';
 import { type Connection, Connections } from './connections.js';
 import { Egress, type ShardRequests } from './egress.js';
 import { FrontLoad } from './front-load.js';
@@ -28,9 +22,6 @@ import type { FrontEvents, FrontOptions } from './front-parts.js';
 import { Ingress } from './ingress.js';
 import type { SocketEvents } from './server.js';
 import type { UpgradeRequest } from './upgrade-check.js';
-
-/** The shard sees to the deadline of `start`; this is for one that does not run. */
-const unstartedMs = startTimeoutMs + 2_000;
 
 /**
  * Between sockets and shards: knows which connection is whose, moves their bytes, and closes them. Looks into no
@@ -42,6 +33,7 @@ export class Front implements SocketEvents, ShardRequests {
   readonly #events: FrontEvents;
   readonly #ingress: Ingress;
   readonly #egress = new Map<Shard, { readonly egress: Egress; readonly waiter: Waiter }>();
+  readonly #adoption: Adoption;
   readonly #load: FrontLoad;
   readonly #sweeper: NodeJS.Timeout;
   draining = false;
@@ -53,7 +45,12 @@ export class Front implements SocketEvents, ShardRequests {
     this.#events = events;
     this.connections = new Connections(options.slots);
     this.#ingress = new Ingress(options.values, options.clock, () => this.#glance());
-    this.#load = new FrontLoad(options.values);
+    this.#adoption = new Adoption(this.#ingress, options.log, {
+      adopted: (connection) => events.adopted(connection),
+      guilty: (connection) => this.#cut(connection, 'handler-error'),
+      abandoned: (connection) => this.#cut(connection, 'shard-lost'),
+    });
+    this.#load = new FrontLoad(options.values, options.giveUp);
     this.#sweeper = setInterval(() => this.#sweep(), egressLookMs);
   }
 
@@ -83,19 +80,20 @@ export class Front implements SocketEvents, ShardRequests {
     const { revision, routes } = routing();
     const shard = place(shards(), callsPerShard);
     if (shard === undefined) return undefined;
-    const connection = this.connections.open(shard, routes[route]!.name, facts);
+    const open = { revision, route, facts };
+    const connection = this.connections.open(shard, routes[route]!.name, open);
     connection.accountId = accountId;
     connection.admittedBy = by;
     connection.tokenIssuedMs = issuedMs;
-    if (this.#ingress.life(connection, RecordKind.Open, { revision, route, facts }))
-      return connection;
+    if (this.#ingress.life(connection, RecordKind.Open, open)) return connection;
     this.connections.release(connection);
     return undefined;
   }
 
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
-    if (message.byteLength > messageBytesMax) this.#end(connection, 'message-too-large');
-    else if (!this.#ingress.message(connection, message, isBinary)) {
+    if (message.byteLength > messageBytesMax) return this.#end(connection, 'message-too-large');
+    if (connection.callId === '') connection.firstMessage ??= new Uint8Array(message.slice(0));
+    if (!this.#ingress.message(connection, message, isBinary)) {
       this.#hangUpAndEnd(connection, 'shard-overrun');
     }
   }
@@ -138,23 +136,27 @@ export class Front implements SocketEvents, ShardRequests {
     waiter.look();
   }
 
-  /** The thread is gone: what it published is still sent, then its calls end. */
+  /** The thread is gone, or about to go: what it published is still sent, and then nothing more of it is looked at. */
   shardLost(shard: Shard, cause: string): void {
     const known = this.#egress.get(shard);
     known?.waiter.stop();
-    while (known?.egress.waiting) known.egress.look();
+    known?.egress.finish();
     this.#egress.delete(shard);
     shard.close();
     const mine = [...this.connections].filter((connection) => connection.shard === shard);
-    const inHand = mine.find((connection) => connection.slot === shard.slotInHand);
-    this.#options.log.error(
-      { shard: shard.index, cause, calls: mine.length, callIdInHand: inHand?.callId },
-      'shard lost; its calls end',
-    );
     for (const connection of mine) {
+      connection.countBefore(this.#options.callBoard.read(connection.slot));
       if (connection.socket === undefined) this.ended(connection);
-      else this.#cut(connection, 'shard-lost');
+      // What it still had to say is lost.
+      else if (connection.endReason !== undefined) this.#cut(connection, 'shard-lost');
     }
+    const left = mine.filter(({ socket }) => socket !== undefined);
+    this.#adoption.lost(shard, left, cause);
+  }
+
+  /** Another one has taken the place of one that was lost. */
+  shardReplaced(lost: Shard, by: Shard): void {
+    this.#adoption.replaced(lost, by);
   }
 
   started(connection: Connection, body: StartedBody): void {
@@ -162,6 +164,7 @@ export class Front implements SocketEvents, ShardRequests {
     connection.streamId = body.streamId;
     connection.accountId ||= body.accountId;
     connection.startMessage = body.message;
+    connection.firstMessage = undefined;
     connection.startedAt = Date.now();
     this.calls += 1;
     this.#events.started(connection);
@@ -178,7 +181,7 @@ export class Front implements SocketEvents, ShardRequests {
     const reason = connection.endReason!;
     // Plivo's word that all is well may come between the close and the shard's last one.
     const isWell = reason === 'stream-dropped' && connection.endedAtPlivo;
-    this.#events.ended(connection, isWell ? 'stream-closed' : reason, body);
+    this.#events.ended(connection, isWell ? 'stream-closed' : reason, connection.whole(body));
   }
 
   hangup(connection: Connection, body: HangupBody): void {
@@ -317,17 +320,14 @@ export class Front implements SocketEvents, ShardRequests {
     const nowMs = performance.now();
     this.#load.look(nowMs, this.#options.shards());
     this.#ingress.retry();
-    for (const shard of this.#options.shards()) shard.watch(nowMs);
+    this.#adoption.look(nowMs);
     for (const { egress } of this.#egress.values()) if (egress.waiting) egress.look();
     for (const connection of this.connections) {
       if (connection.ping(nowMs) && connection.blockedSinceMs === 0) {
         connection.blockedSinceMs = nowMs;
       }
-      const isLate = connection.callId === '' && nowMs - connection.openedMs > unstartedMs;
-      const blockedMs = connection.blockedSinceMs > 0 ? nowMs - connection.blockedSinceMs : 0;
-      if (blockedMs > slowReaderMs) this.#end(connection, 'slow-reader');
-      else if (isLate) this.#end(connection, 'no-start');
-      else if (nowMs >= connection.closeAtMs) this.#end(connection, connection.endReason!);
+      const reason = connection.due(nowMs);
+      if (reason !== undefined) this.#end(connection, reason);
     }
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers';
+import { orphanMessagesMax } from '../limits.js';
 import type { StampClock } from '../shard/clock.js';
 import { drop } from '../shard/counters.js';
 import { words } from '../shard/layout.js';
@@ -7,6 +8,13 @@ import type { Shard } from '../shard/shard.js';
 import type { Connection } from './connections.js';
 
 const payloadMark = Buffer.from('"payload"');
+
+/** Audio may be dropped, all else may not. Looks inside only where there is trouble. */
+export function isMedia(message: Uint8Array): boolean {
+  const { buffer, byteOffset, byteLength } = message;
+  return Buffer.from(buffer, byteOffset, byteLength).includes(payloadMark);
+}
+
 const encoder = new TextEncoder();
 
 interface Kept {
@@ -41,12 +49,19 @@ export class Ingress {
     const body = new Uint8Array(message);
     const kind = isBinary ? RecordKind.BinaryMessage : RecordKind.Message;
     if (this.#push(connection, kind, body, false)) return true;
-    // Only now does the front look inside: audio may be dropped, control may not.
-    if (Buffer.from(message).includes(payloadMark)) {
+    if (isMedia(body)) {
       this.#values[drop['ingress-full']]! += 1;
       return true;
     }
-    return this.#push(connection, kind, body, true);
+    if (connection.shard.open) return this.#push(connection, kind, body, true);
+    // Its shard is gone, and the next one is on its way.
+    if (this.#keptOf(connection) >= orphanMessagesMax) return false;
+    this.#kept.push({ connection, kind, body: body.slice() });
+    return true;
+  }
+
+  #keptOf(connection: Connection): number {
+    return this.#kept.filter((kept) => kept.connection === connection).length;
   }
 
   /** A step in a connection's life; false when there is no room, or others still wait for it. */
@@ -57,9 +72,17 @@ export class Ingress {
 
   /** The same, kept and tried again until there is room. */
   lifeSurely(connection: Connection, kind: number, body: object): void {
-    const bytes = encoder.encode(JSON.stringify(body));
-    if (this.#kept.length > 0 || !this.#push(connection, kind, bytes, true)) {
-      this.#kept.push({ connection, kind, body: bytes });
+    this.surely(connection, kind, encoder.encode(JSON.stringify(body)));
+  }
+
+  /** Goes before all that is kept; false when there is no room. */
+  ahead(connection: Connection, kind: number, body: Uint8Array): boolean {
+    return this.#push(connection, kind, body, true);
+  }
+
+  surely(connection: Connection, kind: number, body: Uint8Array): void {
+    if (this.#kept.length > 0 || !this.#push(connection, kind, body, true)) {
+      this.#kept.push({ connection, kind, body });
     }
   }
 
@@ -67,6 +90,7 @@ export class Ingress {
   retry(): void {
     const full = new Set<Shard>();
     this.#kept = this.#kept.filter(({ connection, kind, body }) => {
+      if (connection.isReleased) return false;
       if (!full.has(connection.shard) && this.#push(connection, kind, body, true)) return false;
       full.add(connection.shard);
       return true;
@@ -79,7 +103,7 @@ export class Ingress {
     body: Uint8Array,
     control: boolean,
   ): boolean {
-    if (!shard.open) return true;
+    if (!shard.open) return false;
     const { ingress } = shard;
     const wasClean = !ingress.unpublished;
     if (!this.#publishAsked) this.#askPublish();

@@ -44,6 +44,7 @@ export class Instruments {
   readonly callRecords: Counter<'sink' | 'outcome'>;
   readonly transfers: Counter<'outcome'>;
   readonly fallbacks: Counter<'route'>;
+  readonly adoptions: Counter;
   readonly upstreamConnect: Histogram<'upstream'>;
   readonly upstreamFirstAudio: Histogram<'upstream'>;
   readonly reloads: Counter<'outcome'>;
@@ -135,6 +136,11 @@ export class Instruments {
       name: 'plivo_gateway_transfers_total',
       help: 'Transfers asked for by handlers, by outcome',
       labelNames: ['outcome'],
+      registers,
+    });
+    this.adoptions = new Counter({
+      name: 'plivo_gateway_calls_adopted_total',
+      help: 'Calls that went on in another worker, as their own had died',
       registers,
     });
     this.fallbacks = new Counter({

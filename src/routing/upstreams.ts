@@ -38,7 +38,7 @@ export interface UpstreamView {
 
 /** The upstreams as the front sees them: the shards do the work, and note it on the board. */
 export class Upstreams {
-  readonly #shards: number;
+  readonly #seats: number;
   readonly #log: Log;
   readonly #resolve: Resolve;
   readonly #watchMs: number;
@@ -56,21 +56,26 @@ export class Upstreams {
 
   /** `world`: for tests. */
   constructor(
-    shards: number,
+    seats: number,
     log: Log,
     world: { readonly resolve?: Resolve; readonly watchMs?: number } = {},
   ) {
-    this.#shards = shards;
+    this.#seats = seats;
     this.#log = log;
     this.#resolve = world.resolve ?? resolveHost;
     this.#watchMs = world.watchMs ?? upstreamWatchMs;
-    this.#board = new UpstreamBoard(shards);
+    this.#board = new UpstreamBoard(seats);
     this.#registry = new AddressRegistry(this.#board);
   }
 
+  /** The thread of this seat is gone, and its calls with it. */
+  forget(seat: number): void {
+    this.#board.forget(seat);
+  }
+
   /** For the shards. */
-  get board(): { readonly memory: SharedArrayBuffer; readonly shards: number } {
-    return { memory: this.#board.memory, shards: this.#shards };
+  get board(): { readonly memory: SharedArrayBuffer; readonly seats: number } {
+    return { memory: this.#board.memory, seats: this.#seats };
   }
 
   /** Finds the addresses of upstreams that are to be used; `adopt` or `discard` has to follow. */

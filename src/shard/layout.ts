@@ -87,6 +87,8 @@ export const words = {
   heapKib: word(10),
   /** Stamp of the last publication in the ingress ring, written before it. */
   ingressPublished: word(11),
+  /** Index behind the record that the shard has in hand: who takes its calls over goes on from there. */
+  ingressTaken: word(12),
 } as const;
 
 export const ShardState = { Starting: 0, Ready: 1, Drained: 2 } as const;

@@ -33,6 +33,8 @@ export const RecordKind = {
   Transferred: 6,
   /** Finish: return when no session is left. Slot and generation 0. */
   Drain: 7,
+  /** JSON AdoptBody: a connection goes on whose shard died. */
+  Adopt: 8,
 
   // shard to front
   /** JSON StartedBody. */
@@ -71,6 +73,16 @@ export interface OpenBody {
   readonly revision: number;
   readonly route: number;
   readonly facts: CallFacts;
+}
+
+/** A call that another shard had until it died. */
+export interface AdoptBody extends OpenBody {
+  /** Its `start` message as it came. */
+  readonly start: string;
+  /** Name of the route whose handler spoke with the caller. */
+  readonly answeredBy: string;
+  /** How often it has been adopted, this time included. */
+  readonly adoptions: number;
 }
 
 export interface StartedBody {
@@ -138,7 +150,7 @@ export interface VoiceSummary {
 }
 
 export interface EndedBody {
-  /** Media messages, of both directions. */
+  /** Media messages, of both directions; of the last shard only. */
   readonly mediaIn: number;
   readonly mediaOut: number;
   /** What was put aside, by reason; only what there was. */

@@ -150,12 +150,18 @@ export class RingReader {
   /** When it was laid down, if its way is measured; 0 otherwise. */
   leftUs = 0;
 
-  constructor(views: MemoryViews, place: RingPlace) {
+  /** @param from index of the first record; where the reader before left off if there is none */
+  constructor(views: MemoryViews, place: RingPlace, from?: number) {
     this.#words = views.words;
     this.#place = place;
     this.#mask = place.bytes - 1;
-    this.#read = Atomics.load(this.#words, place.readWord) >>> 0;
+    this.#read = from ?? Atomics.load(this.#words, place.readWord) >>> 0;
     this.#write = this.#read;
+  }
+
+  /** Index behind the record that is shown. */
+  get taken(): number {
+    return this.#read;
   }
 
   next(): boolean {

@@ -1,17 +1,18 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LogConfig, PlayoutConfig, Privacy } from '../config/types.js';
-import { stalledMs } from '../limits.js';
+import { egressLookMs } from '../limits.js';
 import { counterBlock } from './counters.js';
 import { Doorbell } from './doorbell.js';
 import { type ShardLayout, ShardState, shardLayout, shardMemory, words } from './layout.js';
+import { RecordKind } from './record.js';
 import { type MemoryViews, RingReader, RingWriter, viewsOf } from './ring.js';
 import { type Routing, RoutingPort } from './routing.js';
 
 export interface ShardOptions {
   /** As it was when the shard was started. */
   readonly routing: Routing;
-  /** Memory of the board of the upstreams' addresses, and for how many shards it was made. */
-  readonly upstreamBoard: { readonly memory: SharedArrayBuffer; readonly shards: number };
+  /** Memory of the board of the upstreams' addresses, and for how many threads it was made. */
+  readonly upstreamBoard: { readonly memory: SharedArrayBuffer; readonly seats: number };
   /** Memory of the board of live calls. */
   readonly callBoard: SharedArrayBuffer;
   readonly playout: PlayoutConfig;
@@ -23,8 +24,8 @@ export interface ShardOptions {
 
 /** All that a worker gets when its task begins. */
 export interface ShardStart {
-  readonly index: number;
-  readonly incarnation: number;
+  /** Its row on the board of the upstreams. */
+  readonly seat: number;
   readonly memory: WebAssembly.Memory;
   readonly layout: ShardLayout;
   /** Both doorbells: a message means "look". */
@@ -33,6 +34,11 @@ export interface ShardStart {
   /** `performance.timeOrigin` of the front. */
   readonly epochMs: number;
   readonly options: ShardOptions;
+}
+
+/** Rows on the boards: for each shard and the spare, and as many again for threads that take their time to end. */
+export function seatsFor(shards: number): number {
+  return 2 * (shards + 1);
 }
 
 /** How a shard's task ended, unless it died. */
@@ -57,10 +63,21 @@ function ringPlaces(layout: ShardLayout) {
   } as const;
 }
 
+/** A record that the shard never took; its body lies in the shard's memory. */
+export interface UnreadRecord {
+  readonly kind: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly body: Uint8Array;
+}
+
 /** One incarnation of a shard as the front holds it: memory, its ends of the rings, the bell. */
 export class Shard {
-  readonly index: number;
-  readonly incarnation: number;
+  /** Which shard it is, and its how-manieth incarnation; -1 while it is the spare. */
+  index = -1;
+  incarnation = 0;
+  /** Its row on the board of the upstreams: no other thread that lives has the same. */
+  readonly seat: number;
   readonly layout: ShardLayout;
   readonly memory: WebAssembly.Memory;
   readonly views: MemoryViews;
@@ -74,8 +91,10 @@ export class Shard {
   /** Given to the worker with the task. */
   readonly workerPorts: readonly [doorbell: MessagePort, routing: MessagePort];
   #beat = 0;
-  #beatMs = performance.now();
-  #stalled = false;
+  #lookedMs = 0;
+  /** Looks in a row, each in time, at the same heartbeat. */
+  #still = 0;
+  readonly #stillMax: number;
   /** Calls placed here; kept by the front. */
   calls = 0;
   /** False once the thread is gone or about to go: nothing is placed here. */
@@ -83,9 +102,10 @@ export class Shard {
   /** Its counters were added to those of the incarnations that are over. */
   retired = false;
 
-  constructor(index: number, incarnation: number, callsPerShard: number) {
-    this.index = index;
-    this.incarnation = incarnation;
+  /** @param watchdogMs it hangs when its clock stands still for so long */
+  constructor(seat: number, callsPerShard: number, watchdogMs: number) {
+    this.seat = seat;
+    this.#stillMax = Math.max(2, Math.round(watchdogMs / egressLookMs));
     this.layout = shardLayout(callsPerShard);
     this.memory = shardMemory(this.layout);
     this.views = viewsOf(this.memory);
@@ -104,8 +124,7 @@ export class Shard {
 
   start(options: ShardOptions): ShardStart {
     return {
-      index: this.index,
-      incarnation: this.incarnation,
+      seat: this.seat,
       memory: this.memory,
       layout: this.layout,
       port: this.workerPorts[0],
@@ -120,19 +139,41 @@ export class Shard {
     return this.open && Atomics.load(this.views.words, words.state) === ShardState.Ready;
   }
 
-  /** Ready, and its clock has ticked within the last second. */
+  /** Ready, and its clock ticks. */
   get responsive(): boolean {
-    return this.ready && !this.#stalled;
+    return this.ready && !this.hangs;
   }
 
-  /** Looks at the shard's heartbeat; called by the front several times a second. */
+  /** Its clock stands still. */
+  get hangs(): boolean {
+    return this.#still >= this.#stillMax;
+  }
+
+  /**
+   * Looks at the shard's heartbeat; called by the front every 100 ms. A look that comes late says nothing: the machine
+   * may have stood still as a whole.
+   */
   watch(nowMs: number): void {
+    const isInTime = nowMs - this.#lookedMs < 2 * egressLookMs;
+    this.#lookedMs = nowMs;
     const beat = Atomics.load(this.views.words, words.heartbeat);
     if (beat !== this.#beat || !this.ready) {
       this.#beat = beat;
-      this.#beatMs = nowMs;
+      this.#still = 0;
+    } else if (isInTime) this.#still += 1;
+  }
+
+  /** What the front has published and the shard never took; for when its thread is gone. */
+  unread(): UnreadRecord[] {
+    const taken = Atomics.load(this.views.words, words.ingressTaken) >>> 0;
+    const ring = new RingReader(this.views, ringPlaces(this.layout).ingress, taken);
+    const records: UnreadRecord[] = [];
+    while (ring.next()) {
+      const { kind, slot, generation, at, bytes } = ring;
+      if (kind === RecordKind.Drain) continue;
+      records.push({ kind, slot, generation, body: this.views.bytes.subarray(at, at + bytes) });
     }
-    this.#stalled = nowMs - this.#beatMs > stalledMs;
+    return records;
   }
 
   /** JavaScript heap in use. */

@@ -59,13 +59,13 @@ export class UpstreamBoard {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #traffic: Float64Array;
-  readonly #shards: number;
+  readonly #seats: number;
   readonly #stride: number;
 
-  constructor(shards: number, memory?: SharedArrayBuffer) {
-    this.#shards = shards;
-    this.#stride = headWords + shards;
-    const trafficCount = upstreamAddressesMax * shards * trafficWords;
+  constructor(seats: number, memory?: SharedArrayBuffer) {
+    this.#seats = seats;
+    this.#stride = headWords + seats;
+    const trafficCount = upstreamAddressesMax * seats * trafficWords;
     const wordCount = upstreamAddressesMax * this.#stride;
     this.memory = memory ?? new SharedArrayBuffer(trafficCount * 8 + wordCount * 4);
     this.#traffic = new Float64Array(this.memory, 0, trafficCount);
@@ -78,27 +78,27 @@ export class UpstreamBoard {
     for (let at = from; at < from + this.#stride; at += 1) {
       if (at !== this.#at(address, word.generation)) Atomics.store(this.#words, at, 0);
     }
-    const first = address * this.#shards * trafficWords;
-    this.#traffic.fill(0, first, first + this.#shards * trafficWords);
+    const first = address * this.#seats * trafficWords;
+    this.#traffic.fill(0, first, first + this.#seats * trafficWords);
   }
 
   /** Counts what goes to an application. */
-  sent(address: number, shard: number, bytes: number): void {
-    this.#traffic[(address * this.#shards + shard) * trafficWords]! += bytes;
+  sent(address: number, seat: number, bytes: number): void {
+    this.#traffic[(address * this.#seats + seat) * trafficWords]! += bytes;
   }
 
-  received(address: number, shard: number, bytes: number): void {
-    this.#traffic[(address * this.#shards + shard) * trafficWords + 1]! += bytes;
+  received(address: number, seat: number, bytes: number): void {
+    this.#traffic[(address * this.#seats + seat) * trafficWords + 1]! += bytes;
   }
 
-  dropped(address: number, shard: number): void {
-    this.#traffic[(address * this.#shards + shard) * trafficWords + 2]! += 1;
+  dropped(address: number, seat: number): void {
+    this.#traffic[(address * this.#seats + seat) * trafficWords + 2]! += 1;
   }
 
   traffic(address: number): Traffic {
     let [sent, received, dropped] = [0, 0, 0];
-    for (let shard = 0; shard < this.#shards; shard += 1) {
-      const at = (address * this.#shards + shard) * trafficWords;
+    for (let seat = 0; seat < this.#seats; seat += 1) {
+      const at = (address * this.#seats + seat) * trafficWords;
       sent += this.#traffic[at]!;
       received += this.#traffic[at + 1]!;
       dropped += this.#traffic[at + 2]!;
@@ -123,29 +123,29 @@ export class UpstreamBoard {
    * Takes a place for one call; false if the address has as many as it may, or is not the one that is meant.
    * @param callsMax 0: no bound
    */
-  take({ index, generation }: BoardPlace, shard: number, callsMax: number): boolean {
+  take({ index, generation }: BoardPlace, seat: number, callsMax: number): boolean {
     const at = this.#at(index, word.calls);
     for (;;) {
       const calls = Atomics.load(this.#words, at);
       if (callsMax > 0 && calls >= callsMax) return false;
       if (Atomics.compareExchange(this.#words, at, calls, calls + 1) === calls) break;
     }
-    Atomics.add(this.#words, this.#callsAt(index, shard), 1);
+    Atomics.add(this.#words, this.#callsAt(index, seat), 1);
     // Counted first and looked at then, and retired the other way round: one of the two sees the other.
     if (this.generation(index) === generation) return true;
-    this.release(index, shard);
+    this.release(index, seat);
     return false;
   }
 
-  release(address: number, shard: number): void {
-    Atomics.sub(this.#words, this.#callsAt(address, shard), 1);
+  release(address: number, seat: number): void {
+    Atomics.sub(this.#words, this.#callsAt(address, seat), 1);
     Atomics.sub(this.#words, this.#at(address, word.calls), 1);
   }
 
-  /** A shard begins anew: what an earlier incarnation of it had taken is free. */
-  forget(shard: number): void {
+  /** A thread is gone, or begins: what had been taken in this seat is free. */
+  forget(seat: number): void {
     for (let address = 0; address < upstreamAddressesMax; address += 1) {
-      const taken = Atomics.exchange(this.#words, this.#callsAt(address, shard), 0);
+      const taken = Atomics.exchange(this.#words, this.#callsAt(address, seat), 0);
       if (taken !== 0) Atomics.sub(this.#words, this.#at(address, word.calls), taken);
     }
   }
@@ -213,7 +213,7 @@ export class UpstreamBoard {
     return this.#at(address, word.events + upstreamEvents.indexOf(event));
   }
 
-  #callsAt(address: number, shard: number): number {
-    return this.#at(address, headWords + shard);
+  #callsAt(address: number, seat: number): number {
+    return this.#at(address, headWords + seat);
   }
 }

@@ -31,7 +31,7 @@ async function blocked(
     handler,
     sampleRate: 16_000,
     shards,
-    settings: { limits: { calls: 4 } },
+    settings: { limits: { calls: 4, watchdog: '10s' } },
   });
   const client = await gateway.call({ format, extraHeaders: { block: String(ms) } });
   await gateway.untilTold(client, 'start');
@@ -57,7 +57,7 @@ describe.concurrent('a shard that is held up', () => {
   });
 
   it('so long that not even control fits ends the call; a call in its place is another one', async () => {
-    const { gateway, client } = await blocked(2_500);
+    const { gateway, client } = await blocked(5_000);
     const frame = new Uint8Array(640);
     for (let i = 0; i < 5_000; i += 1) client.media(frame);
     const flood = (): void => {

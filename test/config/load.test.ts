@@ -33,7 +33,7 @@ describe('without any configuration', () => {
       answer: { whenBusy: { kind: 'hangup' }, tokenSecrets: [] },
       trustProxy: [],
       shardCount: autoShards(),
-      limits: { calls: 2_000 },
+      limits: { calls: 2_000, watchdogMs: 1_000 },
       playout: { leadMs: 200, chunkMs: 20, queueMs: 60_000 },
       drain: { timeoutMs: 300_000 },
       log: { level: 'info', format: 'auto' },

@@ -56,6 +56,7 @@ dataDir: ${folder}/data
 shards: 3
 limits:
   calls: 2000
+  watchdog: 1s
 playout:
   lead: 200ms
   chunk: 20ms

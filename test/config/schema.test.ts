@@ -36,6 +36,7 @@ describe('the list of settings', () => {
       'dataDir | ./data | DATA_DIR | --data-dir',
       'shards | auto | SHARDS | --shards',
       'limits.calls | 2000 |  | ',
+      'limits.watchdog | 1s |  | ',
       'playout.lead | 200ms |  | ',
       'playout.chunk | 20ms |  | ',
       'playout.queue | 60s |  | ',

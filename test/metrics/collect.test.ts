@@ -79,7 +79,9 @@ class Scene {
   }
 
   open(index: number, incarnation: number): Shard {
-    const shard = new Shard(index, incarnation, 10);
+    const shard = new Shard(index, 10, 1_000);
+    shard.index = index;
+    shard.incarnation = incarnation;
     opened.push(shard);
     this.shards[index] = shard;
     return shard;

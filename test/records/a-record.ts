@@ -13,7 +13,7 @@ export function aStart(callId: string, changes: Partial<StartedStream> = {}): St
 export function aRecord(callId: string): CallRecord {
   return {
     ...{ version: 1, callId, streamId: 's', accountId: '', route: 'main', answeredBy: 'main' },
-    ...{ upstream: '', address: '', failovers: 0, fallbacks: 0, from: '', to: '' },
+    ...{ upstream: '', address: '', failovers: 0, fallbacks: 0, adoptions: 0, from: '', to: '' },
     ...{ admittedBy: 'token', startedAt: '', endedAt: '', seconds: 1.5, streams: 1 },
     ...{ endReason: 'app-end', fault: 'application', closeCode: 1000, hangup: null },
     ...{ hangupCause: '', mediaIn: 1, mediaOut: 2, drops: {}, voice: null },

@@ -61,7 +61,7 @@ export class PlayoutStage {
     const rateOut = format.sampleRate;
     const block = voiceBlock(values, 0);
     const meter = new VoiceMeter(block, nowMs, nowMs, rateOut, false, () => {});
-    const owner = { slot: 3, generation: 4, notes };
+    const owner = { slot: 3, generation: 4, notes, adoptions: 0 };
     this.playout = new Playout(context, this.codec, meter, owner, 's-1');
   }
 

@@ -29,6 +29,8 @@ export class SessionCall implements Call {
   readonly encoding: 'mulaw' | 'l16';
   readonly streamRate: number;
   data: Record<string, unknown> = {};
+  /** Another worker had it before, and died. */
+  resumed = false;
   /** The `start` message as it came. */
   readonly startMessage: string;
   /** Further facts that a lookup service has told. */

@@ -7,6 +7,7 @@ import { words } from '../../src/shard/layout.js';
  */
 export class Callbacks {
   #handler: Handler;
+  #interrupted: string[] = [];
   readonly #words: Int32Array;
   readonly #inHand: number;
   readonly #failed: (where: string, thrown: unknown) => void;
@@ -23,9 +24,29 @@ export class Callbacks {
     this.#failed = failed;
   }
 
-  /** Another handler takes over. */
+  /** Another handler takes over; the checkpoints were those of the one before. */
   become(handler: Handler): void {
     this.#handler = handler;
+    this.#interrupted = [];
+  }
+
+  start(call: Call & { readonly resumed: boolean }): void {
+    const { resumed } = call;
+    this.run('start', (handler) => handler.start?.(call, { resumed }));
+  }
+
+  /** Checkpoints that a clear has made void; the handler hears of them from the clock, not from within its `clear`. */
+  interrupted(checkpoints: readonly string[]): void {
+    this.#interrupted.push(...checkpoints);
+  }
+
+  /** Without a call there is nobody to be told. */
+  tellInterrupted(call: Call | undefined): void {
+    if (this.#interrupted.length === 0) return;
+    const names = this.#interrupted;
+    this.#interrupted = [];
+    if (call === undefined) return;
+    for (const name of names) this.run('played', (handler) => handler.played?.(call, name, true));
   }
 
   get hears(): boolean {

@@ -6,11 +6,6 @@ export class PendingTransfer {
   #resolve: ((ok: boolean) => void) | undefined = undefined;
   #deadlineMs = 0;
 
-  /** Undefined when none is under way. */
-  get asked(): Promise<boolean> | undefined {
-    return this.#asked;
-  }
-
   /** Asking again while one is under way is answered by that one. */
   ask(nowMs: number, send: () => void): Promise<boolean> {
     this.#asked ??= new Promise<boolean>((resolve) => {
@@ -19,6 +14,14 @@ export class PendingTransfer {
       send();
     });
     return this.#asked;
+  }
+
+  /** True while one is under way: what Plivo answers decides, and `otherwise` is for a no. */
+  decides(otherwise: () => void): boolean {
+    void this.#asked?.then((ok) => {
+      if (!ok) otherwise();
+    });
+    return this.#asked !== undefined;
   }
 
   settle(ok: boolean): void {

@@ -12,6 +12,7 @@ import type { StageProbe } from '../stage-probe.js';
 import type { VoiceMeter } from '../voice/voice-meter.js';
 import { ByteQueue } from './byte-queue.js';
 import type { SessionNotes } from './session-notes.js';
+import type { StreamOwner } from './stream.js';
 
 interface Checkpoint {
   /** As the application named it. */
@@ -54,6 +55,8 @@ export class Playout {
   readonly #headBytes: number;
   readonly #tailBytes: number;
   readonly #checkpoints: Checkpoint[] = [];
+  /** Tells checkpoints from those of the shards before. */
+  readonly #mark: string;
   /** Bytes queued and bytes sent since the session began. */
   #queued = 0;
   #sent = 0;
@@ -72,7 +75,7 @@ export class Playout {
     { scratch, outbox, values, probe, options: { playout: options } }: ShardContext,
     codec: StreamCodec,
     meter: VoiceMeter,
-    owner: { readonly slot: number; readonly generation: number; readonly notes: SessionNotes },
+    owner: Pick<StreamOwner, 'slot' | 'generation' | 'notes' | 'adoptions'>,
     streamId: string,
   ) {
     this.#codec = codec;
@@ -84,6 +87,9 @@ export class Playout {
     this.#notes = owner.notes;
     this.#slot = owner.slot;
     this.#generation = owner.generation;
+    this.#mark = owner.adoptions === 0 ? '' : `${owner.adoptions}.`;
+    // What an earlier shard has sent may lie at Plivo still.
+    this.#dirty = owner.adoptions > 0;
     this.#streamId = streamId;
     this.#leadMs = options.leadMs;
     const whole = Math.floor(playPayloadBytesMax / codec.bytesPerMs / 20) * 20;
@@ -261,7 +267,7 @@ export class Playout {
     }
     this.#flushTail(nowMs);
     this.#checkpointCount += 1;
-    const wireName = `${this.#checkpointCount}:${name}`;
+    const wireName = `${this.#mark}${this.#checkpointCount}:${name}`;
     this.#checkpoints.push({ name, wireName, atByte: this.#queued, sent: false });
     this.#dirty = true;
     this.#sendCheckpoints();

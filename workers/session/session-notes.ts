@@ -1,5 +1,6 @@
 import type { Log } from '../../src/log.js';
 import type { StartMessage } from '../../src/plivo/messages.js';
+import type { CallBoard } from '../../src/shard/call-board.js';
 import { type DropReason, drop } from '../../src/shard/counters.js';
 import {
   type CallFacts,
@@ -11,6 +12,8 @@ import type { Outbox } from '../outbox.js';
 import type { ShardContext } from '../shard-context.js';
 import type { Stream } from './stream.js';
 
+/** How often the numbers of a live call are shown. */
+const showEveryMs = 250;
 /** Notes for a call's timeline: what comes after so many is not told. */
 const notesMax = 100;
 
@@ -25,6 +28,8 @@ export class SessionNotes {
   readonly #slot: number;
   readonly #generation: number;
   readonly #route: string;
+  readonly #board: CallBoard;
+  #showAtMs = 0;
   #told = 0;
   readonly #drops = new Map<DropReason, number>();
   callId: string | undefined;
@@ -34,7 +39,7 @@ export class SessionNotes {
   drops = 0;
 
   constructor(
-    { log, values, outbox }: ShardContext,
+    { log, values, outbox, calls }: ShardContext,
     slot: number,
     generation: number,
     route: string,
@@ -42,6 +47,7 @@ export class SessionNotes {
     this.#log = log;
     this.#values = values;
     this.#outbox = outbox;
+    this.#board = calls;
     this.#slot = slot;
     this.#generation = generation;
     this.#route = route;
@@ -103,6 +109,16 @@ export class SessionNotes {
     const body: NoteBody = ms === undefined ? { what } : { what, ms };
     this.#outbox.life(RecordKind.Note, this.#slot, this.#generation, body);
   };
+
+  /** For people: a few times a second is enough. Answers whether it was time. */
+  show(nowMs: number, state: number, stream: Stream | undefined): boolean {
+    if (nowMs < this.#showAtMs) return false;
+    this.#showAtMs = nowMs + showEveryMs;
+    const mediaOut = this.relayed + (stream?.playout.frames ?? 0);
+    const queuedMs = stream?.playout.remainingMs(nowMs) ?? 0;
+    this.#board.write(this.#slot, state, this.mediaIn, mediaOut, this.drops, queuedMs);
+    return true;
+  }
 
   /** What came of the call. */
   ended(stream: Stream | undefined): EndedBody {

@@ -1,10 +1,15 @@
 import { type EndReason, errorText, GatewayError } from '../../src/errors.js';
 import type { Handler } from '../../src/handler.js';
 import { lastWordGraceMs, startTimeoutMs } from '../../src/limits.js';
-import type { StartMessage } from '../../src/plivo/messages.js';
+import { readMessage, type StartMessage } from '../../src/plivo/messages.js';
 import { SessionState } from '../../src/shard/call-board.js';
 import { counter } from '../../src/shard/counters.js';
-import { type ClosedBody, type OpenBody, RecordKind } from '../../src/shard/record.js';
+import {
+  type AdoptBody,
+  type ClosedBody,
+  type OpenBody,
+  RecordKind,
+} from '../../src/shard/record.js';
 import type { RouteSet } from '../routes.js';
 import type { LoadedRoute, ShardContext } from '../shard-context.js';
 import type { VoiceMeter } from '../voice/voice-meter.js';
@@ -15,8 +20,6 @@ import { PendingTransfer } from './pending-transfer.js';
 import type { Playout } from './playout.js';
 import { SessionNotes } from './session-notes.js';
 import { closeStream, openStream, type Stream } from './stream.js';
-
-const showEveryMs = 250;
 
 /** A shard's state for one stream: reads its messages, runs its handler, owns its codec and playout. */
 export class Session implements IntakeEvents {
@@ -31,10 +34,8 @@ export class Session implements IntakeEvents {
   #stream: Stream | undefined;
   #lastWord: string | undefined;
   #deadlineMs = 0;
-  #showAtMs = 0;
   readonly #transfer = new PendingTransfer();
   readonly #visited = new Set<string>();
-  #interrupted: string[] = [];
   readonly notes: SessionNotes;
   readonly #callbacks: Callbacks;
   readonly #intake: Intake;
@@ -72,29 +73,52 @@ export class Session implements IntakeEvents {
       this.notes.drop('duplicate-start', 'a second start');
       return;
     }
-    const { slot, generation } = this;
     const { facts } = this.#open;
     if (facts.callId !== '' && facts.callId !== start.callId) {
       this.#close('wrong-call', 'start names another call than the token of the stream URL');
       return;
     }
-    const call = new SessionCall(this, this.#context, start, message, facts, this.#route);
+    if (!this.#goLive(start, message, 0)) return;
+    const { callId, streamId, accountId } = start;
+    const started = { callId, streamId, accountId, message };
+    this.#context.outbox.life(RecordKind.Started, this.slot, this.generation, started);
+    this.notes.started(start, facts);
+    this.#callbacks.start(this.#stream!.call);
+  }
+
+  /** The call was another shard's, until that died. */
+  adopted({ start: message, answeredBy, adoptions }: AdoptBody): void {
+    const start = readMessage(message);
+    if (start.event !== 'start' || !this.#goLive(start, message, adoptions)) return;
+    const route = this.#routes.find(({ name }) => name === answeredBy);
+    if (route === undefined) return this.fail('gateway-error', `route ${answeredBy} is gone`);
+    this.#stream!.call.route = answeredBy;
+    this.become(route.loaded, route.sampleRate);
+  }
+
+  #goLive(start: StartMessage, message: string, adoptions: number): boolean {
+    const { slot, generation, notes } = this;
+    const { voiceArea } = this.#route;
+    const call = new SessionCall(
+      this,
+      this.#context,
+      start,
+      message,
+      this.#open.facts,
+      this.#route,
+    );
+    call.resumed = adoptions > 0;
+    notes.callId = start.callId;
     try {
-      const { voiceArea } = this.#route;
-      const owner = { slot, generation, openedMs: this.#openedMs, voiceArea, notes: this.notes };
+      const owner = { slot, generation, openedMs: this.#openedMs, voiceArea, notes, adoptions };
       this.#stream = openStream(this.#context, owner, start, call);
     } catch (thrown) {
       this.#context.log.error({ callId: start.callId, err: thrown }, 'no room for another call');
       this.#close('shard-overrun', errorText(thrown));
-      return;
+      return false;
     }
     this.#state = SessionState.Live;
-    const { callId, streamId, accountId } = start;
-    const started = { callId, streamId, accountId, message };
-    this.#context.outbox.life(RecordKind.Started, slot, generation, started);
-    this.notes.callId = callId;
-    this.notes.started(start, facts);
-    this.#callbacks.run('start', (handler) => handler.start?.(call));
+    return true;
   }
 
   played(stream: Stream, wireName: string): void {
@@ -138,12 +162,8 @@ export class Session implements IntakeEvents {
     const reason = body.reason as EndReason;
     this.#transfer.settle(reason === 'app-transfer');
     const stream = this.#stream;
-    this.#context.outbox.life(
-      RecordKind.Ended,
-      this.slot,
-      this.generation,
-      this.notes.ended(stream),
-    );
+    const { slot, generation } = this;
+    this.#context.outbox.life(RecordKind.Ended, slot, generation, this.notes.ended(stream));
     if (stream === undefined) return;
     this.#callbacks.run('end', (handler) => handler.end?.(stream.call, reason));
     closeStream(stream);
@@ -165,34 +185,15 @@ export class Session implements IntakeEvents {
     }
     this.#tellInterrupted();
     this.#transfer.tick(nowMs);
-    if (this.#state === SessionState.Live || this.#state === SessionState.Ending) {
-      this.#stream?.playout.tick(nowMs);
-      if (nowMs >= this.#showAtMs) this.#stream?.meter.look(nowMs);
-    }
+    const speaks = this.#state === SessionState.Live || this.#state === SessionState.Ending;
+    if (speaks) this.#stream?.playout.tick(nowMs);
     if (this.#state === SessionState.Ending && nowMs >= this.#deadlineMs) this.#leaving();
-    this.#show(nowMs);
-  }
-
-  /** For people: a few times a second is enough. */
-  #show(nowMs: number): void {
-    if (nowMs < this.#showAtMs) return;
-    this.#showAtMs = nowMs + showEveryMs;
-    const { mediaIn, relayed, drops } = this.notes;
-    const playout = this.#stream?.playout;
-    const mediaOut = relayed + (playout?.frames ?? 0);
-    const queuedMs = playout?.remainingMs(nowMs) ?? 0;
-    this.#context.calls.write(this.slot, this.#state, mediaIn, mediaOut, drops, queuedMs);
+    if (this.notes.show(nowMs, this.#state, this.#stream) && speaks)
+      this.#stream?.meter.look(nowMs);
   }
 
   #tellInterrupted(): void {
-    if (this.#interrupted.length === 0) return;
-    const names = this.#interrupted;
-    this.#interrupted = [];
-    const call = this.#stream?.call;
-    if (call === undefined || this.#state !== SessionState.Live) return;
-    for (const name of names) {
-      this.#callbacks.run('played', (handler) => handler.played?.(call, name, true));
-    }
+    this.#callbacks.tellInterrupted(this.isLive ? this.#stream?.call : undefined);
   }
 
   // ---- what the handler asks for through its call (call.ts) ------------------------------------------------
@@ -217,9 +218,8 @@ export class Session implements IntakeEvents {
     return this.#stream?.playout.remainingMs(this.#context.clock.nowMs()) ?? 0;
   }
 
-  /** Checkpoints that a clear has made void; the handler hears of them from the clock, not from within its `clear`. */
   interrupted(checkpoints: readonly string[]): void {
-    this.#interrupted.push(...checkpoints);
+    this.#callbacks.interrupted(checkpoints);
   }
 
   end(): void {
@@ -253,6 +253,7 @@ export class Session implements IntakeEvents {
     this.notes.turned(`call goes on with route ${name}`, why);
     call.report({ what: 'moved', route: name });
     call.route = name;
+    call.resumed = false;
     this.become(route.loaded, route.sampleRate);
   }
 
@@ -267,11 +268,9 @@ export class Session implements IntakeEvents {
     }
     this.#intake.tap = undefined;
     stream.call.data = {};
-    // These were the checkpoints of the one before.
-    this.#interrupted = [];
     stream.call.sampleRate = sampleRate;
     this.#callbacks.become(handler);
-    this.#callbacks.run('start', () => handler.start?.(stream.call));
+    this.#callbacks.start(stream.call);
   }
 
   /** From now on all messages go there instead of to the handler. */
@@ -307,11 +306,9 @@ export class Session implements IntakeEvents {
 
   /** A call that Plivo takes over must not be hung up: what comes first decides. */
   #waitsForTransfer(otherwise: () => void): boolean {
-    const { asked } = this.#transfer;
-    void asked?.then((ok) => {
-      if (!ok && this.#state === SessionState.Live) otherwise();
+    return this.#transfer.decides(() => {
+      if (this.isLive) otherwise();
     });
-    return asked !== undefined;
   }
 
   #hangup(reason: EndReason, inMs: number): void {

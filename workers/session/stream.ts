@@ -23,6 +23,8 @@ export interface StreamOwner {
   /** Which block of the counters is its route's. */
   readonly voiceArea: number;
   readonly notes: SessionNotes;
+  /** How often the call has gone from one shard to another. */
+  readonly adoptions: number;
 }
 
 /**
@@ -36,11 +38,12 @@ export function openStream(
   call: SessionCall,
 ): Stream {
   const { clock } = context;
-  const { openedMs, voiceArea, notes } = owner;
+  const { openedMs, voiceArea, notes, adoptions } = owner;
   const isOneWay = start.tracks.includes('outbound');
   const { sampleRate } = start.format;
   const block = context.voiceBlock(voiceArea);
   const meter = new VoiceMeter(block, openedMs, clock.nowMs(), sampleRate, isOneWay, notes.tell);
+  if (adoptions > 0) meter.resume();
   const codec = new StreamCodec(context.scratch, start.format, call.sampleRate);
   try {
     const playout = new Playout(context, codec, meter, owner, start.streamId);

@@ -18,7 +18,7 @@ export interface Addresses {
 /** One shard's way to the addresses of one upstream: chooses, takes a place, and tells the others how it went. */
 export class AddressBook implements Addresses {
   readonly #board: UpstreamBoard;
-  readonly #shard: number;
+  readonly #seat: number;
   readonly #upstream: UpstreamConfig;
   #places: readonly AddressPlace[];
 
@@ -26,12 +26,12 @@ export class AddressBook implements Addresses {
     upstream: UpstreamConfig,
     places: readonly AddressPlace[],
     board: UpstreamBoard,
-    shard: number,
+    seat: number,
   ) {
     this.#upstream = upstream;
     this.#places = places;
     this.#board = board;
-    this.#shard = shard;
+    this.#seat = seat;
   }
 
   /** Calls to come go to these. */
@@ -48,26 +48,26 @@ export class AddressBook implements Addresses {
     const groups = [left.filter((one) => !isOut(one)), left.filter(isOut)];
     for (const group of groups) {
       for (const address of this.#ranked(group, caller, nowMs)) {
-        if (this.#board.take(address, this.#shard, this.#upstream.callsMax)) return address;
+        if (this.#board.take(address, this.#seat, this.#upstream.callsMax)) return address;
       }
     }
     return undefined;
   }
 
   sent({ index }: AddressPlace, bytes: number): void {
-    this.#board.sent(index, this.#shard, bytes);
+    this.#board.sent(index, this.#seat, bytes);
   }
 
   received({ index }: AddressPlace, bytes: number): void {
-    this.#board.received(index, this.#shard, bytes);
+    this.#board.received(index, this.#seat, bytes);
   }
 
   dropped({ index }: AddressPlace): void {
-    this.#board.dropped(index, this.#shard);
+    this.#board.dropped(index, this.#seat);
   }
 
   release({ index }: AddressPlace): void {
-    this.#board.release(index, this.#shard);
+    this.#board.release(index, this.#seat);
   }
 
   count({ index }: AddressPlace, event: UpstreamEvent): void {

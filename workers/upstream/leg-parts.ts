@@ -36,6 +36,8 @@ export interface LegOptions {
   /** Of the calling number: some balancing goes by it. */
   readonly caller: string;
   readonly reconnects: boolean;
+  /** The application had the call before: so it is told. */
+  readonly isResumed: boolean;
   /** The URL with the call's facts in it. */
   urlOf(address: AddressPlace, isResumed: boolean): string;
 }

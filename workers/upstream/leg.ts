@@ -22,10 +22,7 @@ import { Pulse } from './pulse.js';
 
 const goneCodes = { onPurpose: 1000, withoutCode: 1005, busy: 1013 } as const;
 
-/**
- * The upstream leg of one call: a WebSocket to one of the upstream's addresses. Where one does not take the call, the
- * next is tried, within the budget for all of them.
- */
+/** The upstream leg of one call: a WebSocket to an address of the upstream; the next is tried, in time, if it fails. */
 export class UpstreamLeg {
   readonly #options: LegOptions;
   readonly #events: LegEvents;
@@ -37,13 +34,13 @@ export class UpstreamLeg {
   #soughtMs = 0;
   #untilMs = 0;
   /** Of the next attempt, of this one, or of the first audio. */
-  #timer: NodeJS.Timeout | undefined = undefined;
+  #timer: NodeJS.Timeout | undefined;
   #openedMs = 0;
   #isOpen = false;
-  /** It has said something: what happens now happens in mid-call, as it does when it has stayed long enough. */
+  /** It has said something: from now on it is mid-call, as it is when it has stayed long enough. */
   #isProven = false;
   #isTrusted = false;
-  #isResumed = false;
+  #isResumed: boolean;
   #hasSpoken = false;
   /** In a row, none of which held for long. */
   #reconnects = 0;
@@ -56,6 +53,7 @@ export class UpstreamLeg {
   constructor(options: LegOptions, events: LegEvents) {
     this.#options = options;
     this.#events = events;
+    this.#isResumed = options.isResumed;
   }
 
   get isOpen(): boolean {

@@ -47,6 +47,7 @@ export abstract class UpstreamCall implements LegEvents {
         ...parts,
         caller: call.from || call.id,
         reconnects: route.onUpstreamLost === 'reconnect',
+        isResumed: call.resumed,
         urlOf: ({ url }, isResumed) => filledUrl(url, call, isResumed),
       },
       this,
@@ -60,6 +61,10 @@ export abstract class UpstreamCall implements LegEvents {
   abstract over(reason: EndReason): void;
 
   connect(): void {
+    const { onUpstreamLost, fallback } = this.route;
+    const returns =
+      onUpstreamLost === 'fallback' ? fallback === undefined : onUpstreamLost === 'reconnect';
+    if (this.call.resumed && !returns) return this.failed('upstream-lost', 'its worker died');
     this.#playMeanwhile();
     this.leg.connect();
   }

@@ -12,10 +12,10 @@ export class UpstreamDoors {
   readonly #open: typeof WebSocket;
   readonly #parts = new Map<string, UpstreamParts & { readonly book: AddressBook }>();
 
-  constructor(routing: Routing, open: typeof WebSocket, board: UpstreamBoard, shard: number) {
+  constructor(routing: Routing, open: typeof WebSocket, board: UpstreamBoard, seat: number) {
     this.#open = open;
     for (const upstream of routing.upstreams) {
-      const book = new AddressBook(upstream, upstream.places, board, shard);
+      const book = new AddressBook(upstream, upstream.places, board, seat);
       const ca = upstream.caFile === undefined ? undefined : readFileSync(upstream.caFile);
       this.#parts.set(upstream.name, { upstream, book, open, ca });
     }
@@ -39,15 +39,15 @@ export class UpstreamDoors {
  * Makes the doors of a shard. The WebSocket client is loaded only if it is needed: a thread imports nothing but our code
  * before its task begins.
  */
-export function doorOpener({ index, options }: ShardStart) {
-  const { memory, shards } = options.upstreamBoard;
-  const board = new UpstreamBoard(shards, memory);
-  board.forget(index);
+export function doorOpener({ seat, options }: ShardStart) {
+  const { memory, seats } = options.upstreamBoard;
+  const board = new UpstreamBoard(seats, memory);
+  board.forget(seat);
   return async (routing: Routing): Promise<UpstreamDoors> => {
     const { WebSocket: Socket } = needsSockets(routing)
       ? await import('ws')
       : { WebSocket: undefined as unknown as typeof WebSocket };
-    return new UpstreamDoors(routing, Socket, board, index);
+    return new UpstreamDoors(routing, Socket, board, seat);
   };
 }
 

@@ -61,6 +61,11 @@ export class VoiceMeter {
     this.#tell = tell;
   }
 
+  /** The call goes on: its first audio is long past. */
+  resume(): void {
+    this.#setupMs = Number.NaN;
+  }
+
   /** A frame of the caller: sum of squares, greatest magnitude, samples. */
   heard(sum: number, peak: number, samples: number, durationMs: number, nowMs: number): void {
     this.#in.add(sum, peak, samples);
@@ -124,7 +129,7 @@ export class VoiceMeter {
     const { count, sumMs, maxMs } = this.#turns;
     const { underruns, underrunMs, bargeIns, bargeInMsMax } = this.#ear;
     return {
-      setupMs: this.#setupMs < 0 ? null : this.#setupMs,
+      setupMs: this.#setupMs >= 0 ? this.#setupMs : null,
       responses: count,
       responseMsMean: count === 0 ? null : Math.round(sumMs / count),
       responseMsMax: count === 0 ? null : maxMs,

@@ -188,7 +188,7 @@ describe.skipIf(!existsSync(built))('a load run', () => {
     expect(exitCodeOf(await load(optionsFor(await stub(echo()), { thresholds })))).toBe(99);
   });
 
-  it('stops at the first step that breaks an objective, and names the last good one', async () => {
+  it('stops at the first step that breaks an objective, and names the last good one', async (context) => {
     let open = 0;
     const url = await stub({
       opened: ({ socket }) => {
@@ -204,8 +204,10 @@ describe.skipIf(!existsSync(built))('a load run', () => {
     const profile = { kind: 'steps', calls: [2, 6, 8], holdMs: 700 } as const;
     const thresholds = [parseThreshold('unexpected==0')];
     const report = await load(optionsFor(url, { profile, thresholds }));
+    // A generator that came late itself says nothing of the server, and goes no further.
+    if (report.stages[0]!.void.length > 0) return context.skip('this machine is too busy');
     expect(report.stages.map(({ calls }) => calls)).toEqual([2, 6]);
-    expect(report.stages[0]?.void.length === 0 ? report.lastGood : 2).toBe(2);
+    expect(report.lastGood).toBe(2);
     expect(report.stages[1]?.troubles).toHaveProperty(
       'server-closed: the server closed with code 1013',
     );
