@@ -172,7 +172,7 @@ const knowers: Readonly<Record<string, readonly string[]>> = {
     'load',
   ],
   zod: ['config'],
-  yaml: ['config'],
+  yaml: ['config', 'load'],
   ws: ['load', 'workers', 'doctor'],
   'hdr-histogram-js': ['load'],
   selfsigned: ['load'],

@@ -49,6 +49,11 @@ export function mean(name: string, select: (name: string) => string, ...by: stri
 /** A part of a whole, 0 where there is none of it, and nothing where there is nothing of the whole. */
 export const share = (part: string, whole: string): string => `(${part}) / (${whole} > 0)`;
 
+/** Parts of a frame's way, in the order in which it takes them. */
+export const stages = [
+  ...(['to-ring', 'ring-in', 'queue', 'decode', 'handler', 'encode', 'ring-out', 'send'] as const),
+];
+
 /** End reasons of calls that went wrong, whoever's fault it was; all others are how calls end. */
 export const failedReasons = [
   ...['stream-dropped', 'no-start', 'wrong-call', 'message-too-large', 'slow-reader'],

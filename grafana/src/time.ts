@@ -1,5 +1,5 @@
 import type { Board } from './boards.js';
-import { mean, of, ofProcess, quantile, rate, sum } from './metrics.js';
+import { mean, of, ofProcess, quantile, rate, stages, sum } from './metrics.js';
 import { bars, lines, number } from './panels.js';
 import { thresholds as at } from './thresholds.js';
 
@@ -91,7 +91,10 @@ export const time: Board = {
               'Stacked: the height is the whole way of a frame and its answer. to-ring: the front; ring-in, ring-out: waking a thread up; queue: others before it; decode, handler, encode: the shard; send: the socket. Compare with the mean latency beside it.',
             unit: 's',
           },
-          [[mean('stage_seconds', any, 'stage'), '{{stage}}']],
+          stages.map((stage) => [
+            mean('stage_seconds', (name) => of(name, `stage="${stage}"`)),
+            stage,
+          ]),
           { stacked: true },
         ),
         lines(

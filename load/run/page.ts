@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { escaped, scriptData, uPlot } from '../html.js';
 import { pageScript } from './page-script.js';
 import { isGood, type LoadReport, type StageReport } from './report.js';
 import { loadSummary } from './summary.js';
@@ -21,25 +20,9 @@ figure { margin: 0; min-width: 0; } .u-title { font-size: 1rem !important; font-
 .wide { overflow-x: auto; } pre { overflow-x: auto; font-size: 13px; }
 `;
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (char) => entities[char] ?? char);
-}
-
 /** One page that holds everything it needs: style, uPlot, the figures. */
 export async function loadPage(report: LoadReport): Promise<string> {
-  const [script, css] = await Promise.all([
-    uPlotFile('uPlot.iife.min.js'),
-    uPlotFile('uPlot.min.css'),
-  ]);
-  // Nothing in the figures may end the script element.
-  const data = JSON.stringify(report).replace(/</g, '\\u003c');
+  const { script, css } = await uPlot();
   const { machine } = report;
   return `<!doctype html>
 <html lang="en">
@@ -64,14 +47,10 @@ ${objectives(report.stages)}
 <h2>Summary</h2>
 <pre>${escaped(loadSummary(report, (text) => text))}</pre>
 <script>${script}</script>
-<script>const report = ${data};${pageScript}</script>
+<script>const report = ${scriptData(report)};${pageScript}</script>
 </body>
 </html>
 `;
-}
-
-function uPlotFile(name: string): Promise<string> {
-  return readFile(createRequire(import.meta.url).resolve(`uplot/dist/${name}`), 'utf8');
 }
 
 function voidBanner({ stages }: LoadReport): string {

@@ -86,10 +86,16 @@ const latency = usBounds(
 );
 const shortLatency = usBounds(10, 20, ...latency.bounds);
 const delay = usBounds(
-  ...[1_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
+  ...[
+    100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+    1_000_000,
+  ],
 );
 /** Above 7/8 only control messages find room. */
-const fill: HistogramShape = { bounds: [0.1, 0.25, 0.5, 0.75, 0.875, 1], scale: 1 };
+const fill: HistogramShape = {
+  bounds: [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.875, 1],
+  scale: 1,
+};
 
 const plan = new BlockPlan();
 /** Slot of each counter: `values[counter.mediaIn] += 1`. */

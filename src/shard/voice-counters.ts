@@ -14,11 +14,11 @@ const plan = new BlockPlan();
 /** Values in milliseconds. */
 export const voiceTime = plan.histograms({
   /** From the upgrade to the first audio for the caller. */
-  setup: milliseconds(50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000),
+  setup: milliseconds(10, 20, 50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000),
   /** From the end of the caller's speech to the first audio that answers. */
   response: milliseconds(...[100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000]),
   /** From a clear to Plivo's word that it has nothing left. */
-  bargeIn: milliseconds(10, 20, 50, 100, 200, 300, 500, 1_000, 2_000),
+  bargeIn: milliseconds(2, 5, 10, 20, 50, 100, 200, 300, 500, 1_000, 2_000),
   /** A pause inside outgoing speech. */
   underrun: milliseconds(20, 40, 60, 100, 200, 400),
   /** Audio that lies at Plivo unheard. */
