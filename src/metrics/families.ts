@@ -65,8 +65,11 @@ function histogramSamples(name: string, { labels, value }: Labelled<HistogramVie
   let count = 0;
   const samples: Sample[] = value.buckets.map((inBucket, index) => {
     count += inBucket;
-    const le = value.bounds[index] ?? '+Inf';
-    return { labels: { ...labels, le }, value: count, metricName: `${name}_bucket` };
+    return {
+      labels: { ...labels, le: value.les[index]! },
+      value: count,
+      metricName: `${name}_bucket`,
+    };
   });
   samples.push({ labels, value: value.sum, metricName: `${name}_sum` });
   samples.push({ labels, value: count, metricName: `${name}_count` });
@@ -78,11 +81,12 @@ function histogramText(name: string, { labels, value }: Labelled<HistogramView>)
   const pairs = labelPairs(labels);
   const head = `${name}_bucket{${pairs === '' ? '' : `${pairs},`}le="`;
   const tail = pairs === '' ? ' ' : `{${pairs}} `;
+  const { les, buckets } = value;
   let text = '';
   let count = 0;
-  for (const [index, inBucket] of value.buckets.entries()) {
-    count += inBucket;
-    text += `${head}${value.bounds[index] ?? '+Inf'}"} ${count}\n`;
+  for (let index = 0; index < buckets.length; index += 1) {
+    count += buckets[index]!;
+    text += `${head}${les[index]}"} ${count}\n`;
   }
   return `${text}${name}_sum${tail}${value.sum}\n${name}_count${tail}${count}\n`;
 }

@@ -11,8 +11,8 @@ export interface Histogram extends HistogramShape {
   readonly first: number;
   /** The bucket where the search begins for a value of so many leading zeros (of 32 bits): no value goes below it. */
   readonly starts: Uint8Array;
-  /** The bounds in base units. */
-  readonly baseBounds: readonly number[];
+  /** The bounds in base units, as they are written, with that of the last bucket. */
+  readonly les: readonly string[];
 }
 
 export function histogramSlots({ bounds }: HistogramShape): number {
@@ -45,8 +45,8 @@ function searchStarts(bounds: readonly number[]): Uint8Array {
 }
 
 export interface HistogramView {
-  /** Upper bounds in base units. */
-  readonly bounds: readonly number[];
+  /** Upper bounds in base units, as they are written. */
+  readonly les: readonly string[];
   /** Counts per bucket, not cumulative; the last one is above all bounds. */
   readonly buckets: readonly number[];
   /** In base units. */
@@ -55,14 +55,12 @@ export interface HistogramView {
 
 export function readHistogram(
   values: Float64Array,
-  { first, bounds, baseBounds, scale }: Histogram,
+  { first, bounds, les, scale }: Histogram,
 ): HistogramView {
   const end = first + bounds.length + 1;
-  return {
-    bounds: baseBounds,
-    buckets: Array.from(values.subarray(first, end)),
-    sum: values[end]! / scale,
-  };
+  const buckets: number[] = [];
+  for (let at = first; at < end; at += 1) buckets.push(values[at]!);
+  return { les, buckets, sum: values[end]! / scale };
 }
 
 /** Gives out the slots of a block, one thing after another. */
@@ -89,9 +87,10 @@ export class BlockPlan {
     const entries = Object.entries<HistogramShape>(shapes).map(([name, shape]) => {
       const bounds = Object.freeze([...shape.bounds]);
       const starts = searchStarts(bounds);
-      const baseBounds = Object.freeze(bounds.map((bound) => bound / shape.scale));
+      const inBase = bounds.map((bound) => String(bound / shape.scale));
+      const les = Object.freeze([...inBase, '+Inf']);
       const first = this.#take(histogramSlots(shape));
-      return [name, Object.freeze({ ...shape, first, bounds, starts, baseBounds })];
+      return [name, Object.freeze({ ...shape, first, bounds, starts, les })];
     });
     return Object.freeze(Object.fromEntries(entries));
   }

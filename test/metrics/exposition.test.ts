@@ -23,7 +23,7 @@ beforeEach(() => {
     return 7;
   });
   families.histogram('way_seconds', 'Ways', () => [
-    { labels: {}, value: { bounds: [1], buckets: [4, 1], sum: 6 } },
+    { labels: {}, value: { les: ['1', '+Inf'], buckets: [4, 1], sum: 6 } },
   ]);
   exposition = new Exposition(registry);
 });
