@@ -97,6 +97,7 @@ interface CallFlags {
   readonly sipHeader?: Fields;
   readonly format?: StreamFormatName;
   readonly wav?: string;
+  readonly replay?: string;
   readonly out?: string;
   readonly dtmf?: string;
   readonly dtmfAt: number;
@@ -112,7 +113,7 @@ interface CallFlags {
 }
 
 function optionsOf(flags: CallFlags): RunCallOptions {
-  const { wav, out, dtmf, token, from, to, headers, timeout, json, format } = flags;
+  const { wav, replay, out, dtmf, token, from, to, headers, timeout, json, format } = flags;
   const answer = answerOf(flags);
   return {
     url: flags.url,
@@ -123,6 +124,7 @@ function optionsOf(flags: CallFlags): RunCallOptions {
     ...(answer === undefined ? {} : { answer }),
     ...(format === undefined ? {} : { format }),
     ...(wav === undefined ? {} : { wavPath: wav }),
+    ...(replay === undefined ? {} : { replayPath: replay }),
     ...(out === undefined ? {} : { outPath: out }),
     ...(dtmf === undefined ? {} : { dtmf }),
     ...(token === undefined ? {} : { authToken: token }),
@@ -177,6 +179,12 @@ export function callCommand(): Command {
   const command = new Command('call');
   command.description('make one simulated Plivo call and judge what the gateway does with it');
   command.option('--wav <file>', 'what the caller says (default: three seconds of test signal)');
+  command.addOption(
+    new Option(
+      '--replay <file>',
+      'what the caller of a capture said and pressed, when he did',
+    ).conflicts(['wav', 'dtmf', 'format', 'headers']),
+  );
   command.option('--out <file>', 'write what the caller heard, as 16-bit WAV at the stream rate');
   command.option('--url <url>', 'stream URL of the gateway', webSocketUrl, callDefaults.url);
   command.addOption(

@@ -6,6 +6,7 @@ import { type CallSummary, summarize } from './call-summary.js';
 import { Caller } from './caller.js';
 import type { CallerOptions, CallOutcome, TimedDigit } from './caller-options.js';
 import { PlivoApi, type PlivoCredentials } from './plivo-api.js';
+import { readCapture } from './replay/read-capture.js';
 import type { Direction } from './round/call-fields.js';
 import { Round, type RoundOptions } from './round/round.js';
 import { speechSamples } from './speech.js';
@@ -49,6 +50,8 @@ export interface CallOptions {
   readonly url?: string;
   /** What the caller says; without it a built-in, speech-like signal of three seconds. */
   readonly wavPath?: string;
+  /** A capture whose caller speaks, in place of `wavPath`, `dtmf`, `format` and `extraHeaders`. */
+  readonly replayPath?: string;
   /** Where to write what the caller heard. */
   readonly outPath?: string;
   readonly format?: StreamFormatName;
@@ -77,9 +80,13 @@ export interface CallOptions {
 }
 
 /** Makes one call from start to end. Throws only for what was wrong before it began. */
-export async function call(options: CallOptions): Promise<CallSummary> {
-  const speech = await speechFor(options, options.format ?? callDefaults.format);
-  const digits = timedDigits(options);
+export async function call(asked: CallOptions): Promise<CallSummary> {
+  const { replayPath } = asked;
+  const replay = replayPath === undefined ? undefined : await readCapture(replayPath);
+  const options = replay === undefined ? asked : { ...asked, ...replay };
+  const speech =
+    replay?.speech ?? (await speechFor(options, options.format ?? callDefaults.format));
+  const digits = replay?.digits ?? timedDigits(options);
   if (options.outPath !== undefined) await saveWav(options.outPath, new Int16Array(), speech);
   const api = options.api ?? (await openApi(options));
   try {
@@ -139,7 +146,10 @@ async function callByAnswer(
     const caller = new Caller({
       ...common,
       url: stream.url,
-      speech: await speechFor(options, options.format ?? format),
+      speech:
+        options.replayPath === undefined
+          ? await speechFor(options, options.format ?? format)
+          : part.speech,
       extraHeaders: stream.extraHeaders,
       retries: connectRetries,
       isOneWay: !stream.isBidirectional,

@@ -6,7 +6,7 @@ import type { TurnaroundMeter } from './turnaround.js';
 
 /**
  * Plivo's sending half of one stream, on an absolute schedule: media message n is due at
- * start + n × 20 ms, never in answer to anything. After a stall all that is due leaves at once, and
+ * start + n × 20 ms, or when the speech says, never in answer to anything. After a stall all that is due leaves at once, and
  * the schedule is never based anew on now. When the speech is over, silence follows.
  */
 export class CallerVoice {
@@ -48,12 +48,20 @@ export class CallerVoice {
   /** From `start` to the last word or key, ms. */
   get durationMs(): number {
     const lastDigitMs = this.#digits.at(-1)?.atMs ?? 0;
-    return Math.max(this.#speech.payloads.length * ptimeMs, lastDigitMs);
+    return Math.max(this.#dueAfterMs(this.#speech.payloads.length), lastDigitMs);
   }
 
   /** When the next media message is due. */
   get dueMs(): number {
-    return this.#startMs + this.#mediaSent * ptimeMs;
+    return this.#startMs + this.#dueAfterMs(this.#mediaSent);
+  }
+
+  /** When a media message is due after `start`; behind the speech the silence goes on from its last. */
+  #dueAfterMs(index: number): number {
+    const { atMs } = this.#speech;
+    if (atMs === undefined) return index * ptimeMs;
+    const last = atMs.length - 1;
+    return atMs[index] ?? atMs[last]! + (index - last) * ptimeMs;
   }
 
   /** Sends `start`; everything else counts from here. */

@@ -55,6 +55,8 @@ export interface Speech {
   readonly format: StreamFormat;
   /** Base64, one per `media` message. The last is filled up with silence. */
   readonly payloads: readonly string[];
+  /** When each is due, ms after `start`, where that is not every 20 ms. */
+  readonly atMs?: readonly number[];
   /** The same audio after the wire codec: the reference that an echo is judged by. */
   readonly samples: Int16Array;
 }

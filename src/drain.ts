@@ -1,6 +1,7 @@
 import type { AdminServer } from './admin/server.js';
 import type { CallHistory } from './calls/call-history.js';
 import type { RecordSinks } from './calls/record-sinks.js';
+import type { Captures } from './front/captures.js';
 import type { Front } from './front/front.js';
 import type { Server } from './front/server.js';
 import type { Hangups } from './hangup/hangups.js';
@@ -22,6 +23,7 @@ interface Parts {
   readonly admin: AdminServer;
   readonly history: CallHistory;
   readonly records: RecordSinks;
+  readonly captures: Captures;
 }
 
 const lookMs = 50;
@@ -33,7 +35,7 @@ const reportMs = 10_000;
  * hang-ups finish → call records are written → listeners close. Answers whether no call had to be cut and every hang-up was settled.
  */
 export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<boolean> {
-  const { front, pool, hangups, server, admin, history, records } = parts;
+  const { front, pool, hangups, server, admin, history, records, captures } = parts;
   front.draining = true;
   log.info(
     { calls: front.calls, timeoutMs },
@@ -54,7 +56,12 @@ export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): P
   server.stopListening();
   front.stop();
   history.flush();
-  await Promise.all([hangups.close(), records.close(recordsCloseMs), admin.close()]);
+  await Promise.all([
+    captures.close(),
+    hangups.close(),
+    records.close(recordsCloseMs),
+    admin.close(),
+  ]);
   const line = { cut, hangupsUnsettled: unsettled };
   if (cut + unsettled > 0) log.warn(line, 'drained, not cleanly');
   else log.info('drained');

@@ -8,6 +8,7 @@ import type { GatewayConfig, Privacy } from './config/types.js';
 import { drainGateway } from './drain.js';
 import { Edge } from './edge.js';
 import type { EndReason } from './errors.js';
+import { Captures } from './front/captures.js';
 import { expiryWarning } from './front/certificate.js';
 import type { Connection } from './front/connections.js';
 import { Front } from './front/front.js';
@@ -180,12 +181,20 @@ export async function openGateway(
       shardRestarts: () => pool.restarts,
       draining: () => front.draining,
       callRecordsWaiting: () => records.waiting,
+      captures: () => captures.active,
       certificateExpiresMs: config.tls && (() => server.certificate?.expiresMs ?? 0),
     },
     hangups: () => hangups.counts(),
     upstreams: () => upstreams.views(),
   });
 
+  const captures = new Captures({
+    folder: config.capture.folder,
+    connections: front.connections,
+    version: version(),
+    log,
+    ended: (end) => instruments.captures.inc({ end }),
+  });
   const exposition = new Exposition(instruments.registry);
   const server = new Server(native, config, front, edge.clientAddress, edge.webhooks);
   const warnOfExpiry = (): void => {
@@ -218,7 +227,12 @@ export async function openGateway(
       })),
     }),
     calls: () => callViews(front, callBoard, privacy),
-    call: (callId) => history.view(callId),
+    call: (callId) => {
+      const story = history.view(callId);
+      return story && { ...story, capture: captures.view(callId) };
+    },
+    startCapture: (callId) => captures.start(callId),
+    stopCapture: (callId) => captures.stop(callId),
     hangup: (callId) => front.hangupCall(callId) || hangups.endLost(callId),
     hangups: () => ({
       pending: dispatcher.pending,
@@ -234,12 +248,13 @@ export async function openGateway(
     dropHangup: (callId) => dispatcher.drop(callId),
   });
 
-  const parts = { front, pool, hangups, server, admin, history, records };
+  const parts = { front, pool, hangups, server, admin, history, records, captures };
   const destroy = async (): Promise<void> => {
     server.stopListening();
     upstreams.stop();
     front.stop();
     front.closeAll('drain-deadline');
+    await captures.close();
     await Promise.all([pool.destroy(), hangups.close(), admin.close(), edge.close()]);
     history.flush();
     await records.close(0);

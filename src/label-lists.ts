@@ -1,6 +1,7 @@
 import { recordOutcomes, recordSinks } from './calls/record-sinks.js';
 import { refusals } from './front/admission.js';
 import { answerOutcomes } from './front/answers.js';
+import { captureEnds } from './front/capture.js';
 import { arrivals } from './front/stream-tokens.js';
 import { credentials } from './front/upgrade-check.js';
 import { webhookKinds, webhookOutcomes } from './front/webhooks.js';
@@ -21,4 +22,5 @@ export const labelLists: LabelLists = {
   streamEvents: streamEventNames,
   recordSinks,
   recordOutcomes,
+  captureEnds,
 };

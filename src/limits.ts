@@ -194,6 +194,14 @@ export const forwardTimeoutMs = 8_000;
 /** Plivo takes no longer answer (section 4.1). */
 export const answerBytesMax = 100 * 1024;
 
+/** A capture of one call: bytes of its file, its length, and what may wait to be written. */
+export const captureBytesMax = 64 * 1024 * 1024;
+export const captureMsMax = 10 * 60_000;
+export const captureBufferedBytesMax = 4 * 1024 * 1024;
+/** Captures at the same time, and bytes of all files in their folder. */
+export const capturesMax = 4;
+export const captureFolderBytesMax = 2 ** 30;
+
 /** Ended calls whose stories the API can show. */
 export const callHistoryMax = 10_000;
 /** How long a call's record waits for its hang-up to be settled, and for Plivo to say why the call ended. */

@@ -34,7 +34,13 @@ export async function everyMetric(): Promise<readonly KnownMetric[]> {
   registerCounts(instruments.registry, {
     ...{ shards: () => [shard], front: counterBlock(), retired: counterBlock(), areas },
     gauges: {
-      ...{ calls: none, callsLimit: 0, callRecordsWaiting: none, connections: none },
+      ...{
+        calls: none,
+        callsLimit: 0,
+        callRecordsWaiting: none,
+        connections: none,
+        captures: none,
+      },
       ...{ shardRestarts: none, draining: () => false, certificateExpiresMs: none },
     },
     hangups: () => ({

@@ -8,6 +8,7 @@ import {
 import { errorText, GatewayError } from '../errors.js';
 import type { UpstreamView } from '../routing/upstreams.js';
 import type { CallNumbers } from '../shard/call-board.js';
+import { type CaptureSource, captureReply } from './captures.js';
 import { type GuardRules, refusalOf } from './guard.js';
 import { readStreamFacts, readText, type StreamFacts } from './stream-facts.js';
 
@@ -71,7 +72,7 @@ export interface Readiness {
 }
 
 /** What the admin listener shows and may ask for. */
-export interface AdminSource {
+export interface AdminSource extends CaptureSource {
   metrics(request: IncomingHttpHeaders): Promise<{
     readonly type: string;
     readonly encoding: string | undefined;
@@ -155,14 +156,24 @@ export class AdminServer {
     if (path !== '/api/stream-url') request.resume();
     if (path === '/api/reload') return this.#reload(response, method);
     if (path === '/api/stream-url') return this.#streamUrl(request, response);
+    const captured = /^\/api\/calls\/([^/]+)\/capture$/.exec(path);
+    if (captured !== null) return this.#capture(response, method, captured[1]!);
     const item = /^\/api\/(calls|hangups)\/([^/]+)(\/retry)?$/.exec(path);
     if (item !== null) return this.#item(response, method, item);
     const page = this.#pages[path];
     if (page === undefined) {
-      return json(response, 404, { error: `nothing at ${path}`, paths: Object.keys(this.#pages) });
+      return json(response, 404, { error: `nothing at ${path}`, paths: this.#paths });
     }
     if (method !== 'GET' && method !== 'HEAD') return notAllowed(response, 'GET, HEAD');
     return page(response, request);
+  }
+
+  get #paths(): readonly string[] {
+    return [
+      ...Object.keys(this.#pages),
+      ...['/api/calls/<callId>', '/api/calls/<callId>/capture', '/api/hangups/<callId>'],
+      ...['/api/reload', '/api/stream-url'],
+    ];
   }
 
   readonly #pages: Readonly<
@@ -186,12 +197,8 @@ export class AdminServer {
 
   /** `/api/calls/<callId>`, `/api/hangups/<callId>`, `/api/hangups/<callId>/retry`, `/api/hangups/retry`. */
   #item(response: ServerResponse, method: string, [path, group, encoded, retry]: string[]): void {
-    let callId: string;
-    try {
-      callId = decodeURIComponent(encoded!);
-    } catch {
-      return json(response, 400, { error: 'the call id is not percent-encoded as it should be' });
-    }
+    const callId = decoded(encoded!);
+    if (callId === undefined) return wronglyEncoded(response);
     if (path === '/api/hangups/retry') return this.#retry(response, method, undefined);
     if (group === 'hangups' && retry !== undefined) return this.#retry(response, method, callId);
     if (group === 'calls' && method === 'GET') return this.#call(response, callId);
@@ -201,6 +208,14 @@ export class AdminServer {
     if (group === 'calls') return this.#hangup(response, callId);
     if (this.#source.dropHangup(callId)) return json(response, 200, { callId, dropped: true });
     return json(response, 404, { error: 'no such hang-up, or its request is under way', callId });
+  }
+
+  async #capture(response: ServerResponse, method: string, encoded: string): Promise<void> {
+    const callId = decoded(encoded);
+    if (callId === undefined) return wronglyEncoded(response);
+    const reply = await captureReply(this.#source, method, callId);
+    if (reply === undefined) return notAllowed(response, 'POST, DELETE');
+    json(response, reply.status, reply.body);
   }
 
   async #reload(response: ServerResponse, method: string): Promise<void> {
@@ -238,6 +253,18 @@ export class AdminServer {
     if (this.#source.hangup(callId)) return json(response, 202, { callId, ending: 'operator' });
     return json(response, 404, { error: 'no such call here', callId });
   }
+}
+
+function decoded(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+function wronglyEncoded(response: ServerResponse): void {
+  json(response, 400, { error: 'the call id is not percent-encoded as it should be' });
 }
 
 function notAllowed(response: ServerResponse, allow: string): void {

@@ -47,6 +47,7 @@ export function effective(parsed: ParsedConfig, file: string | undefined): Gatew
     log: parsed.log,
     privacy: parsed.privacy,
     callRecords: callRecordsOf(parsed),
+    capture: { folder: parsed.capture.folder },
     upstreams: parsed.upstreams.map(upstreamOf),
     routes: routesOf(parsed),
   });

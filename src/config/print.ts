@@ -76,6 +76,7 @@ function asWritten(config: GatewayConfig) {
     log: { ...log },
     privacy: config.privacy,
     callRecords: callRecordsAsWritten(config.callRecords),
+    ...(config.capture.folder && { capture: { folder: config.capture.folder } }),
     upstreams: config.upstreams.map(upstreamAsWritten),
     routes: config.routes.map(routeAsWritten),
   };

@@ -220,6 +220,11 @@ export const gatewaySchema = (surroundings: Surroundings) => {
         hidden: true,
       }),
     }).prefault({}),
+    capture: section({
+      folder: optional(folder(surroundings, 'a folder for captures'), {
+        description: 'Folder for captures of single calls; without it none can be taken',
+      }),
+    }).prefault({}),
     upstreams: setting(z.array(upstream(surroundings), { error: 'a list of upstreams' }), [], {
       description: 'Applications behind the gateway, each at one or more addresses',
       defaultText: 'none',

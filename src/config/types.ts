@@ -265,6 +265,7 @@ export interface GatewayConfig {
   readonly log: LogConfig;
   readonly privacy: Privacy;
   readonly callRecords: CallRecordsConfig;
+  readonly capture: { readonly folder: string | undefined };
   readonly upstreams: readonly UpstreamConfig[];
   /** At least one. */
   readonly routes: readonly RouteConfig[];

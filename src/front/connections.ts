@@ -4,6 +4,7 @@ import { pingIntervalMs, pongLateMs, slowReaderMs, startTimeoutMs } from '../lim
 import type { CallNumbers } from '../shard/call-board.js';
 import type { CallFacts, EndedBody, OpenBody } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
+import type { Capture } from './capture.js';
 
 /** The shard sees to the deadline of `start`; this is for one that does not run. */
 const unstartedMs = startTimeoutMs + 2_000;
@@ -42,6 +43,8 @@ export class Connection {
   /** Name of the upstream that took the call, and its address; empty without one. */
   upstream = '';
   address = '';
+  /** Takes a copy of each message, if somebody has asked for it. */
+  capture: Capture | undefined = undefined;
   /** The `start` message as it came, and before it is known whatever came first: what another worker needs. */
   startMessage = '';
   firstMessage: Uint8Array | undefined = undefined;

@@ -106,7 +106,9 @@ export class Egress {
     }
     const { outboxAt } = this.#shard.layout;
     this.#shard.views.bytes.copyWithin(outboxAt, at, at + bytes);
-    const outcome = socket.send(this.#view(bytes), false, false);
+    const message = this.#view(bytes);
+    if (connection.capture !== undefined) connection.capture.sent(message);
+    const outcome = socket.send(message, false, false);
     if (outcome === SendOutcome.Sent) {
       if (isAudio) this.#sent();
       return;

@@ -92,6 +92,9 @@ export class Front implements SocketEvents, ShardRequests {
 
   message(connection: Connection, message: ArrayBuffer, isBinary: boolean): void {
     if (message.byteLength > messageBytesMax) return this.#end(connection, 'message-too-large');
+    if (connection.capture !== undefined) {
+      connection.capture.arrived(new Uint8Array(message), isBinary);
+    }
     if (connection.callId === '') connection.firstMessage ??= new Uint8Array(message.slice(0));
     if (!this.#ingress.message(connection, message, isBinary)) {
       this.#hangUpAndEnd(connection, 'shard-overrun');
@@ -114,6 +117,7 @@ export class Front implements SocketEvents, ShardRequests {
     const reason = connection.endReason ?? usual;
     connection.ends(reason);
     connection.closeCode = code;
+    connection.capture?.end('call-ended');
     // Nothing more will be heard: a hang-up that waited for the last word is due now.
     if (connection.hangupAsked) this.#events.hangup(connection, reason, 0);
     if (connection.shard.open) {

@@ -18,6 +18,7 @@ export interface CountSources extends CountedThreads {
     readonly shardRestarts: () => number;
     readonly draining: () => boolean;
     readonly callRecordsWaiting: () => number;
+    readonly captures: () => number;
     /** Unix time; absent without TLS. */
     readonly certificateExpiresMs?: (() => number) | undefined;
   };
@@ -53,6 +54,9 @@ export function registerCounts(registry: Registry, sources: CountSources): void 
   registerUpstreams(families, sources.upstreams);
   families.one('gauge', 'call_records_waiting', 'Call records that wait for the webhook', () =>
     gauges.callRecordsWaiting(),
+  );
+  families.one('gauge', 'captures_active', 'Calls that are being captured', () =>
+    gauges.captures(),
   );
   families.one('gauge', 'draining', '1 while the gateway drains', () =>
     gauges.draining() ? 1 : 0,

@@ -15,6 +15,7 @@ export interface LabelLists {
   readonly credentials: readonly string[];
   readonly streamEvents: readonly string[];
   readonly recordSinks: readonly string[];
+  readonly captureEnds: readonly string[];
   readonly recordOutcomes: readonly string[];
 }
 
@@ -45,6 +46,7 @@ export class Instruments {
   readonly transfers: Counter<'outcome'>;
   readonly fallbacks: Counter<'route'>;
   readonly adoptions: Counter;
+  readonly captures: Counter<'end'>;
   readonly upstreamConnect: Histogram<'upstream'>;
   readonly upstreamFirstAudio: Histogram<'upstream'>;
   readonly reloads: Counter<'outcome'>;
@@ -136,6 +138,12 @@ export class Instruments {
       name: 'plivo_gateway_transfers_total',
       help: 'Transfers asked for by handlers, by outcome',
       labelNames: ['outcome'],
+      registers,
+    });
+    this.captures = new Counter({
+      name: 'plivo_gateway_captures_total',
+      help: 'Captures of calls that ended, by why they did',
+      labelNames: ['end'],
       registers,
     });
     this.adoptions = new Counter({
@@ -231,6 +239,7 @@ export class Instruments {
     for (const by of names.credentials) this.admissions.inc({ by }, 0);
     for (const outcome of names.answerOutcomes) this.answers.inc({ outcome }, 0);
     for (const outcome of names.arrivals) this.answeredCalls.inc({ outcome }, 0);
+    for (const end of names.captureEnds) this.captures.inc({ end }, 0);
     for (const sink of names.recordSinks) {
       for (const outcome of names.recordOutcomes) this.callRecords.inc({ sink, outcome }, 0);
     }

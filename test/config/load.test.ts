@@ -39,6 +39,7 @@ describe('without any configuration', () => {
       log: { level: 'info', format: 'auto' },
       privacy: 'masked',
       callRecords: { log: true, file: undefined, webhook: undefined, headers: {} },
+      capture: { folder: undefined },
       upstreams: [],
       routes: [
         {

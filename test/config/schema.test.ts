@@ -55,6 +55,7 @@ describe('the list of settings', () => {
       'callRecords.file |  |  | ',
       'callRecords.webhook |  |  | ',
       'callRecords.headers | none |  | ',
+      'capture.folder |  |  | ',
       'upstreams | none |  | ',
       'upstreams[].name | required |  | ',
       'upstreams[].protocol | required |  | ',
