@@ -1,12 +1,14 @@
 import type { AdminServer } from './admin/server.js';
 import type { CallHistory } from './calls/call-history.js';
 import type { RecordSinks } from './calls/record-sinks.js';
+import type { DrainEnding } from './config/types.js';
 import type { Captures } from './front/captures.js';
 import type { Front } from './front/front.js';
 import type { Server } from './front/server.js';
 import type { Hangups } from './hangup/hangups.js';
 import {
   drainEndMs,
+  handoversAtOnce,
   hangupDrainMs,
   recordsCloseMs,
   restRequestsMax,
@@ -24,6 +26,11 @@ interface Parts {
   readonly history: CallHistory;
   readonly records: RecordSinks;
   readonly captures: Captures;
+  readonly deadline: {
+    readonly ending: DrainEnding;
+    /** The answer URL of the other nodes. */
+    readonly resumeUrl: string | undefined;
+  };
 }
 
 const lookMs = 50;
@@ -31,7 +38,7 @@ const reportMs = 10_000;
 
 /**
  * Finishes the calls in progress, then ends:
- * not ready and refusing → calls finish, up to the deadline → the rest ends gracefully, then is cut → shards return →
+ * not ready and refusing → calls finish, up to the deadline → the rest ends (or is handed over, or left), then is cut → shards return →
  * hang-ups finish → call records are written → listeners close. Answers whether no call had to be cut and every hang-up was settled.
  */
 export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): Promise<boolean> {
@@ -42,12 +49,7 @@ export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): P
     'draining: new streams are refused, calls may finish',
   );
   await empty(front, timeoutMs, log);
-  const late = front.connections.count;
-  if (late > 0) {
-    log.warn({ calls: late }, 'drain deadline: ending the remaining calls');
-    front.endAll('drain-deadline');
-    await empty(front, drainEndMs, log);
-  }
+  if (front.connections.count > 0) await atDeadline(parts, log);
   const cut = front.connections.count;
   front.closeAll('drain-deadline');
   await pool.drain(drainEndMs);
@@ -66,6 +68,18 @@ export async function drainGateway(parts: Parts, timeoutMs: number, log: Log): P
   if (cut + unsettled > 0) log.warn(line, 'drained, not cleanly');
   else log.info('drained');
   return cut + unsettled === 0;
+}
+
+/** What is left ends, in the way that was chosen; whatever cannot be handed over ends gracefully. */
+async function atDeadline({ front, deadline }: Parts, log: Log): Promise<void> {
+  const { ending, resumeUrl } = deadline;
+  const line = { calls: front.connections.count, atDeadline: ending };
+  log.warn(line, 'drain deadline: the remaining calls are ended, handed over or left');
+  if (ending === 'handover' && resumeUrl !== undefined) {
+    await front.handOverAll(resumeUrl, 'drain-deadline', handoversAtOnce);
+  } else if (ending === 'leave') front.leaveAll('drain-deadline');
+  front.endAll('drain-deadline');
+  await empty(front, drainEndMs, log);
 }
 
 async function empty(front: Front, timeoutMs: number, log: Log): Promise<void> {

@@ -248,7 +248,12 @@ export async function openGateway(
     dropHangup: (callId) => dispatcher.drop(callId),
   });
 
-  const parts = { front, pool, hangups, server, admin, history, records, captures };
+  const { publicUrl } = config;
+  const deadline = {
+    ending: config.drain.atDeadline,
+    resumeUrl: publicUrl === undefined ? undefined : `${publicUrl}/answer?resume=1`,
+  };
+  const parts = { front, pool, hangups, server, admin, history, records, captures, deadline };
   const destroy = async (): Promise<void> => {
     server.stopListening();
     upstreams.stop();

@@ -127,6 +127,8 @@ export const lostStreamsMin = 10;
 export const lostStreamsShare = 0.2;
 /** What is left of hang-ups at the end of a drain gets so long. */
 export const hangupDrainMs = 15_000;
+/** Calls that are handed to another node at the same time: within Plivo's rate each waits a second or two. */
+export const handoversAtOnce = 100;
 /** After the deadline of a drain the calls still live are ended gracefully, in so long at the most. */
 export const drainEndMs = 10_000;
 

@@ -69,6 +69,20 @@ export class Listener {
     return this.#longestMs;
   }
 
+  /** What came before does not count any more. */
+  forgetSilence(): void {
+    this.#noteSilence(performance.now());
+    this.#longestMs = 0;
+  }
+
+  press(digit: string): void {
+    this.#send({
+      sequenceNumber: 0,
+      event: 'dtmf',
+      dtmf: { track: 'inbound', digit, timestamp: '1' },
+    });
+  }
+
   get isUp(): boolean {
     return this.#socket.readyState === WebSocket.OPEN;
   }

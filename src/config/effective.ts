@@ -43,7 +43,7 @@ export function effective(parsed: ParsedConfig, file: string | undefined): Gatew
     shardCount: parsed.shards,
     limits: { calls: parsed.limits.calls, watchdogMs: parsed.limits.watchdog },
     playout: { leadMs: playout.lead, chunkMs: playout.chunk, queueMs: playout.queue },
-    drain: { timeoutMs: parsed.drain.timeout },
+    drain: { timeoutMs: parsed.drain.timeout, atDeadline: parsed.drain.atDeadline },
     log: parsed.log,
     privacy: parsed.privacy,
     callRecords: callRecordsOf(parsed),

@@ -63,7 +63,7 @@ function asWritten(config: GatewayConfig) {
       chunk: formatDuration(playout.chunkMs),
       queue: formatDuration(playout.queueMs),
     },
-    drain: { timeout: formatDuration(drain.timeoutMs) },
+    drain: { timeout: formatDuration(drain.timeoutMs), atDeadline: drain.atDeadline },
     hangup: {
       lostStreamGrace: formatDuration(hangup.lostStreamGraceMs),
       giveUpAfter: formatDuration(hangup.giveUpMs),

@@ -15,7 +15,23 @@ export function relationProblems(tree: Tree, originOf: (path: Path) => Origin): 
     ...nameProblems(tree, originOf, 'upstreams'),
     ...targetProblems(tree, originOf),
     ...shardProblems(tree, originOf),
+    ...handoverProblems(tree, originOf),
   ];
+}
+
+/** Another node is found by the public address, and calls are handed over by Plivo's API. */
+function handoverProblems(tree: Tree, originOf: (path: Path) => Origin): Problem[] {
+  const { drain, publicUrl, plivo, accounts } = tree;
+  if (!isTree(drain) || drain.atDeadline !== 'handover') return [];
+  const hasAccount = isTree(plivo) && plivo.authId !== undefined;
+  const missing = [
+    ...(publicUrl === undefined ? ['publicUrl'] : []),
+    ...(hasAccount || Array.isArray(accounts) ? [] : ['the credentials of an account']),
+  ];
+  if (missing.length === 0) return [];
+  const path = ['drain', 'atDeadline'];
+  const text = `handover needs ${missing.join(' and ')}`;
+  return [{ path, text, origin: originOf(path) }];
 }
 
 function pairProblems(

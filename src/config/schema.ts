@@ -18,7 +18,14 @@ import {
   writtenFile,
 } from './kinds.js';
 import { notesOf, optional, section, setting } from './notes.js';
-import { fsyncs, logFormats, logLevels, privacyLevels, signaturePolicies } from './types.js';
+import {
+  drainEndings,
+  fsyncs,
+  logFormats,
+  logLevels,
+  privacyLevels,
+  signaturePolicies,
+} from './types.js';
 
 const secondMs = 1_000;
 const hourMs = 3_600 * secondMs;
@@ -165,6 +172,10 @@ export const gatewaySchema = (surroundings: Surroundings) => {
     drain: section({
       timeout: setting(duration(0, 24 * hourMs, '300s'), '300s', {
         description: 'How long calls may go on after SIGTERM',
+      }),
+      atDeadline: setting(choice(drainEndings), 'end', {
+        description:
+          'Then `end` them, `handover` to `/answer` of another node, or `leave` to the XML',
       }),
     }).prefault({}),
     hangup: section({

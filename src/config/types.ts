@@ -88,6 +88,10 @@ export const callDirections = ['inbound', 'outbound'] as const;
 export type CallDirection = (typeof callDirections)[number];
 
 /** How streams are admitted that have no token: only with a signature, or with a look at it, or without. */
+/** What becomes of the calls that are still live at the deadline of a drain. */
+export const drainEndings = ['end', 'handover', 'leave'] as const;
+export type DrainEnding = (typeof drainEndings)[number];
+
 export const signaturePolicies = ['enforce', 'observe', 'off'] as const;
 export type SignaturePolicy = (typeof signaturePolicies)[number];
 
@@ -261,7 +265,7 @@ export interface GatewayConfig {
     readonly watchdogMs: number;
   };
   readonly playout: PlayoutConfig;
-  readonly drain: { readonly timeoutMs: number };
+  readonly drain: { readonly timeoutMs: number; readonly atDeadline: DrainEnding };
   readonly log: LogConfig;
   readonly privacy: Privacy;
   readonly callRecords: CallRecordsConfig;

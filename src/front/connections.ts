@@ -2,7 +2,7 @@ import type { WebSocket } from 'uWebSockets.js';
 import type { EndReason } from '../errors.js';
 import { pingIntervalMs, pongLateMs, slowReaderMs, startTimeoutMs } from '../limits.js';
 import type { CallNumbers } from '../shard/call-board.js';
-import type { CallFacts, EndedBody, OpenBody } from '../shard/record.js';
+import type { AnswererBody, CallFacts, EndedBody, OpenBody, StartedBody } from '../shard/record.js';
 import type { Shard } from '../shard/shard.js';
 import type { Capture } from './capture.js';
 
@@ -89,6 +89,33 @@ export class Connection {
   countBefore({ mediaIn, mediaOut }: CallNumbers): void {
     this.mediaBefore.in += mediaIn;
     this.mediaBefore.out += mediaOut;
+  }
+
+  /** Its `start` has arrived. */
+  starts({ callId, streamId, accountId, message }: StartedBody): void {
+    this.callId = callId;
+    this.streamId = streamId;
+    this.accountId ||= accountId;
+    this.startMessage = message;
+    this.firstMessage = undefined;
+    this.startedAt = Date.now();
+  }
+
+  /** Somebody else speaks with the caller. */
+  answerer(body: AnswererBody): void {
+    if (body.what === 'moved') {
+      this.answeredBy = body.route;
+      this.upstream = '';
+      this.address = '';
+    } else if (body.url !== undefined) {
+      this.upstream = body.upstream;
+      this.address = body.url;
+    }
+  }
+
+  /** Its stream has begun, and nobody has ended it. */
+  get isGoingOn(): boolean {
+    return this.callId !== '' && this.socket !== undefined && this.endReason === undefined;
   }
 
   /** Another shard goes on with it. */

@@ -164,12 +164,7 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   started(connection: Connection, body: StartedBody): void {
-    connection.callId = body.callId;
-    connection.streamId = body.streamId;
-    connection.accountId ||= body.accountId;
-    connection.startMessage = body.message;
-    connection.firstMessage = undefined;
-    connection.startedAt = Date.now();
+    connection.starts(body);
     this.calls += 1;
     this.#events.started(connection);
     if (connection.socket === undefined) return;
@@ -210,26 +205,22 @@ export class Front implements SocketEvents, ShardRequests {
   }
 
   transfer(connection: Connection, { url }: TransferBody): void {
-    void this.#events.transfer(connection, url).then((result) => {
-      if (connection.socket === undefined) return;
-      if (result.ok) {
-        connection.ends('app-transfer');
-        connection.hangupAsked = false;
-      }
-      this.#ingress.lifeSurely(connection, RecordKind.Transferred, result);
-      if (result.ok) this.#end(connection, 'app-transfer');
-    });
+    void this.#transfer(connection, url, 'app-transfer');
+  }
+
+  async #transfer(connection: Connection, url: string, reason: EndReason): Promise<void> {
+    const result = await this.#events.transfer(connection, url);
+    if (connection.socket === undefined) return;
+    if (result.ok) {
+      connection.ends(reason);
+      connection.hangupAsked = false;
+    }
+    this.#ingress.lifeSurely(connection, RecordKind.Transferred, result);
+    if (result.ok) this.#end(connection, reason);
   }
 
   answerer(connection: Connection, body: AnswererBody): void {
-    if (body.what === 'moved') {
-      connection.answeredBy = body.route;
-      connection.upstream = '';
-      connection.address = '';
-    } else if (body.url !== undefined) {
-      connection.upstream = body.upstream;
-      connection.address = body.url;
-    }
+    connection.answerer(body);
     this.#events.answerer(connection, body);
   }
 
@@ -289,6 +280,22 @@ export class Front implements SocketEvents, ShardRequests {
       if (connection.ends(reason)) {
         this.#ingress.lifeSurely(connection, RecordKind.End, { reason });
       }
+    }
+  }
+
+  /** Hands live calls to another answer document, so many at a time; those that cannot be go on. */
+  async handOverAll(url: string, reason: EndReason, atOnce: number): Promise<void> {
+    const calls = [...this.connections].filter(({ isGoingOn }) => isGoingOn);
+    while (calls.length > 0) {
+      const some = calls.splice(0, atOnce).filter(({ isGoingOn }) => isGoingOn);
+      await Promise.all(some.map((connection) => this.#transfer(connection, url, reason)));
+    }
+  }
+
+  /** Closes the streams of live calls: Plivo goes on with the XML behind them, and nobody is hung up. */
+  leaveAll(reason: EndReason): void {
+    for (const connection of this.connections) {
+      if (connection.isGoingOn) this.#end(connection, reason);
     }
   }
 

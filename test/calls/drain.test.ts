@@ -107,6 +107,36 @@ describe('a drain', () => {
     expect(performance.now() - fromMs).toBeLessThan(4_000);
   });
 
+  it('may hand what is left to another node, and ends what Plivo does not take', async () => {
+    const api = await openApi();
+    const publicUrl = 'https://calls.example.com';
+    const settings = { publicUrl, drain: { atDeadline: 'handover' } };
+    const gateway = await TestGateway.open({ api, handler, settings });
+    const [handed, gone] = [await gateway.liveCall(), await gateway.liveCall()];
+    const state = knownAtPlivo(api, handed);
+    const { done } = draining(gateway, 100);
+    expect(await handed.waitForClose()).toEqual({ code: 1001, reason: 'drain-deadline' });
+    expect(state).toEqual({ hungUp: 0, transferredTo: `${publicUrl}/answer?resume=1` });
+    // Plivo knows no such call, so nobody goes on with it.
+    expect((await gone.waitForClose()).reason).toBe('drain-deadline');
+    await done;
+    expect(requestsFor(api, handed)).toEqual([]);
+    expect(requestsFor(api, gone).length).toBeGreaterThan(0);
+    expect(await gateway.untilTold(handed, 'end')).toEqual(['drain-deadline']);
+  });
+
+  it('may leave what is left to Plivo, and hangs nobody up', async () => {
+    const api = await openApi();
+    const settings = { drain: { atDeadline: 'leave' } };
+    const gateway = await TestGateway.open({ api, handler, settings });
+    const client = await gateway.liveCall();
+    knownAtPlivo(api, client);
+    const { done } = draining(gateway, 100);
+    expect(await client.waitForClose()).toEqual({ code: 1001, reason: 'drain-deadline' });
+    expect(await done).toBe(true);
+    expect(api.requests).toEqual([]);
+  });
+
   it('closes also sockets that never sent start', async () => {
     const gateway = await TestGateway.open({ handler });
     const { StreamClient } = await import('./stream-client.js');

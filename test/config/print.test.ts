@@ -63,6 +63,7 @@ playout:
   queue: 1m
 drain:
   timeout: 90s
+  atDeadline: end
 hangup:
   lostStreamGrace: 30s
   giveUpAfter: 1h

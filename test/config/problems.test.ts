@@ -92,6 +92,14 @@ describe('wrong values', () => {
     ['shards: 65', 'shards: found 65, expected auto or a whole number from 1 to 64'],
     ['shards: many', 'shards: found "many", expected auto or a whole number from 1 to 64'],
     ['limits: { calls: 0 }', 'limits.calls: found 0, expected a whole number from 1 to 100000'],
+    [
+      'drain: { atDeadline: stay }',
+      'drain.atDeadline: found "stay", expected one of end, handover, leave',
+    ],
+    [
+      'drain: { atDeadline: handover }',
+      'drain.atDeadline: handover needs publicUrl and the credentials of an account',
+    ],
     ['privacy: none', 'privacy: found "none", expected one of masked, full'],
     ['log: { format: text }', 'log.format: found "text", expected one of auto, pretty, json'],
   ])('%s', (yaml, expected) => {

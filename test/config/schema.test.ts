@@ -41,6 +41,7 @@ describe('the list of settings', () => {
       'playout.chunk | 20ms |  | ',
       'playout.queue | 60s |  | ',
       'drain.timeout | 300s |  | ',
+      'drain.atDeadline | end |  | ',
       'hangup.lostStreamGrace | 30s |  | ',
       'hangup.giveUpAfter | 1h |  | ',
       'hangup.fsync | never |  | ',
