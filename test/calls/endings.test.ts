@@ -117,6 +117,11 @@ describe.concurrent('end()', () => {
     const { client } = await known({ how: 'end', ms: '20000' });
     client.dtmf('1');
     await client.waitFor('playAudio');
+    await until('the end that was asked for', async () =>
+      (await gateway.calls()).some(
+        ({ callId, ending }) => callId === client.callId && ending === 'app-end',
+      ),
+    );
     await client.hangUp();
     expect(await gateway.untilTold(client, 'end')).toEqual(['app-end']);
     // Nobody can hear the rest: what was asked for is due now, or needless.
