@@ -69,6 +69,8 @@ export const egressLookMs = 100;
 
 /** Records handled in one go before the thread looks at its timers again. */
 export const recordsPerBatchMax = 4_096;
+/** And before what they led to is sent. */
+export const recordsPerFlush = 256;
 
 /** Calls that a shard reserves memory for. */
 export const callsPerShardMax = 20_000;

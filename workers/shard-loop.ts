@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { EndReason } from '../src/errors.js';
-import { recordsPerBatchMax, tickMs, tickPhases } from '../src/limits.js';
+import { recordsPerBatchMax, recordsPerFlush, tickMs, tickPhases } from '../src/limits.js';
 import { elapsedUs } from '../src/shard/clock.js';
 import { busyMs, counter, histogram } from '../src/shard/counters.js';
 import { Waiter } from '../src/shard/doorbell.js';
@@ -74,6 +74,8 @@ export class ShardLoop {
       } catch (thrown) {
         this.#defect(this.#sessions.get(ingress.slot, ingress.generation), thrown);
       }
+      // After a stall there is much to do, and what is done need not wait for it.
+      if (records % recordsPerFlush === 0) outbox.flush();
     }
     ingress.release();
     outbox.flush();

@@ -72,7 +72,7 @@ export class Adoption {
       return;
     }
     // What was on its way to a call that ends has no reader.
-    const unread = shard.unread().filter(isControl);
+    const unread = shard.unread(isControl);
     this.#orphans.set(shard, { connections: left, unread, untilMs: nowMs + orphanMs });
   }
 
@@ -125,8 +125,10 @@ const bytesOf = (body: object): Uint8Array => encoder.encode(JSON.stringify(body
 
 const isOpen = ({ socket }: Connection): boolean => socket !== undefined;
 
-const isControl = ({ kind, body }: UnreadRecord): boolean =>
-  !(kind === RecordKind.Message || kind === RecordKind.BinaryMessage) || !isMedia(body);
+const isControl = (kind: number, body: Buffer): boolean => {
+  if (kind === RecordKind.Message || kind === RecordKind.BinaryMessage) return !isMedia(body);
+  return kind !== RecordKind.Drain;
+};
 
 /** It has been told anew already. */
 function isRepeated(connection: Connection, kind: number, body: Uint8Array): boolean {

@@ -10,9 +10,8 @@ import type { Connection } from './connections.js';
 const payloadMark = Buffer.from('"payload"');
 
 /** Audio may be dropped, all else may not. Looks inside only where there is trouble. */
-export function isMedia(message: Uint8Array): boolean {
-  const { buffer, byteOffset, byteLength } = message;
-  return Buffer.from(buffer, byteOffset, byteLength).includes(payloadMark);
+export function isMedia(message: Buffer): boolean {
+  return message.includes(payloadMark);
 }
 
 const encoder = new TextEncoder();
@@ -49,7 +48,7 @@ export class Ingress {
     const body = new Uint8Array(message);
     const kind = isBinary ? RecordKind.BinaryMessage : RecordKind.Message;
     if (this.#push(connection, kind, body, false)) return true;
-    if (isMedia(body)) {
+    if (isMedia(Buffer.from(message))) {
       this.#values[drop['ingress-full']]! += 1;
       return true;
     }

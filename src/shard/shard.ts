@@ -4,7 +4,6 @@ import { egressLookMs } from '../limits.js';
 import { counterBlock } from './counters.js';
 import { Doorbell } from './doorbell.js';
 import { type ShardLayout, ShardState, shardLayout, shardMemory, words } from './layout.js';
-import { RecordKind } from './record.js';
 import { type MemoryViews, RingReader, RingWriter, viewsOf } from './ring.js';
 import { type Routing, RoutingPort } from './routing.js';
 
@@ -63,7 +62,7 @@ function ringPlaces(layout: ShardLayout) {
   } as const;
 }
 
-/** A record that the shard never took; its body lies in the shard's memory. */
+/** A record that the shard never took; its body lies in the memory of that shard. */
 export interface UnreadRecord {
   readonly kind: number;
   readonly slot: number;
@@ -163,15 +162,16 @@ export class Shard {
     } else if (isInTime) this.#still += 1;
   }
 
-  /** What the front has published and the shard never took; for when its thread is gone. */
-  unread(): UnreadRecord[] {
+  /** What the front has published, the shard never took, and is worth keeping; for when its thread is gone. */
+  unread(isKept: (kind: number, body: Buffer) => boolean): UnreadRecord[] {
     const taken = Atomics.load(this.views.words, words.ingressTaken) >>> 0;
     const ring = new RingReader(this.views, ringPlaces(this.layout).ingress, taken);
+    const memory = Buffer.from(this.memory.buffer);
     const records: UnreadRecord[] = [];
     while (ring.next()) {
       const { kind, slot, generation, at, bytes } = ring;
-      if (kind === RecordKind.Drain) continue;
-      records.push({ kind, slot, generation, body: this.views.bytes.subarray(at, at + bytes) });
+      const body = memory.subarray(at, at + bytes);
+      if (isKept(kind, body)) records.push({ kind, slot, generation, body });
     }
     return records;
   }
