@@ -214,11 +214,11 @@ describe('an application that speaks the protocol of Plivo', () => {
     const call = await app.untilCall();
     // Ten minutes of audio at once, 200 ms each.
     for (let i = 0; i < 3_000; i += 1) call.socket.send(playAudio(1_600));
-    await sleep(1_500);
-    // Half a minute, and what a socket and its reader hold.
-    expect(client.of('playAudio').length).toBeGreaterThan(140);
+    await until('half a minute', () => client.of('playAudio').length > 140);
+    await sleep(1_000);
+    // And what a socket and its reader hold.
     expect(client.of('playAudio').length).toBeLessThan(700);
-    expect(call.socket.bufferedAmount).toBeGreaterThan(1_000_000);
+    expect(call.socket.bufferedAmount).toBeGreaterThan(100_000);
     await client.hangUp();
   });
 });
