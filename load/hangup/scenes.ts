@@ -122,9 +122,13 @@ function goesOn(digit: '2' | '3'): Act {
   };
 }
 
+const journalMs = 500;
+
 async function diedWithCalls(world: World, options: SceneOptions): Promise<void> {
   await world.start();
   const calls = await world.connect(few(options));
+  // A call that begins in the moment of the death is in no journal yet.
+  await sleep(journalMs);
   await world.end('SIGKILL');
   await world.start();
   const [back, gone] = [calls.filter((_, i) => i % 2 === 0), calls.filter((_, i) => i % 2 === 1)];
